@@ -1,0 +1,1 @@
+"""Example letters and their documents, as package data."""

@@ -1,0 +1,13 @@
+"""The sentences behind every finding, by code: rule, source and advice, in English and Dutch.
+
+One table a room; a code is for ever. `{limit}` in a sentence is the bound that was in force.
+"""
+
+from mobb_client._catalogue._entry import Entry
+from mobb_client._catalogue.agreements import AGREEMENTS
+from mobb_client._catalogue.keys import KEYS
+from mobb_client._catalogue.letters import LETTERS
+
+__all__ = ["CATALOGUE", "Entry"]
+
+CATALOGUE: dict[str, Entry] = LETTERS | AGREEMENTS | KEYS

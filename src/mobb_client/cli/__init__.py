@@ -1,0 +1,1 @@
+"""The `mobb` command: parses words, calls the library, prints."""

@@ -1,0 +1,1 @@
+"""Keys and certificates: OIN in the subject, chains, expiry."""
