@@ -99,12 +99,23 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Transform:
+    """One ds:Transform: its algorithm, and the XPath or the list of prefixes that goes with it."""
+
+    algorithm: str
+    xpath: str | None = None
+    soap_prefix: str | None = None
+    prefix_list: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DigestReference:
-    """What one ds:Reference says: the part's URI, the digest algorithm's URI, and the digest's octets."""
+    """What one ds:Reference says: the part's URI, the digest algorithm's URI, the digest's octets, the transforms."""
 
     uri: str
     digest_method: str
     digest: bytes
+    transforms: tuple[Transform, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
