@@ -23,7 +23,7 @@ if [ "${1:-}" = --install ]; then
     packages=$(missing)
     if [ -n "$packages" ] && [ "$(id -u)" = 0 ]; then
         # shellcheck disable=SC2086 - several packages
-        { apt-get update -q && apt-get install -y -q --no-install-recommends $packages; } >&2
+        { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages; } >&2
     fi
 fi
 
