@@ -1,0 +1,288 @@
+"""Why a document breaks one of our schemas, in words and without any value of the document.
+
+The library xmlschema finds the violations. Its messages, reprs, paths and log records quote what it read (perhaps a
+BSN, or a name or prefix of a stranger's choice), so none of those leaves this module: a rule is told from the schema's
+side, and a name is told only when the schema knows it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import singledispatch
+from itertools import islice
+from pathlib import Path
+from types import FunctionType
+from typing import Final
+from xml.etree.ElementTree import Element
+
+import xmlschema
+from lxml import etree
+from xmlschema import XMLSchemaChildrenValidationError, XMLSchemaDecodeError, XMLSchemaValidationError
+from xmlschema.validators import (
+    XMLSchemaBase,
+    XsdAnyAttribute,
+    XsdAtomicBuiltin,
+    XsdAttribute,
+    XsdAttributeGroup,
+    XsdElement,
+    XsdEnumerationFacets,
+    XsdGroup,
+    XsdMaxLengthFacet,
+    XsdMinLengthFacet,
+    XsdPatternFacets,
+)
+
+UNSPOKEN: Final = "breaks the schema in a way for which there are no words"
+TOO_LARGE: Final = "breaks the schema; the document is too large to be explained"
+
+_MOST_NODES: Final = 50_000  # a batch of 1000 letters with two attachments each has 23,005 elements
+_MOST_OCTETS: Final = 20_000_000  # 1000 letters of 4000 four-octet characters, without their attachments
+_XS: Final = "http://www.w3.org/2001/XMLSchema"
+_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_PREFIXES: Final = {_XSI: "xsi", "http://www.w3.org/XML/1998/namespace": "xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a schema knows, and so the only ones that may be told.
+
+    Args:
+        shown: a name as xmlschema has it, to the name with our own prefix.
+        local: a local name, to one of the shown names that have it.
+    """
+
+    shown: Mapping[str, str]
+    local: Mapping[str, str]
+
+    @classmethod
+    def of(cls, schema: xmlschema.XMLSchema) -> Names:
+        """Return what a schema and its imports name, under the prefixes of our own files."""
+        parts = [part for found in schema.maps.namespaces.values() for part in found if part.target_namespace != _XS]
+        prefixes = {uri: prefix for part in parts for prefix, uri in part.namespaces.items() if prefix} | _PREFIXES
+        things = [thing for part in parts for thing in part.iter_components((XsdElement, XsdAttribute)) if thing.name]
+        shown = {thing.name: _prefixed(thing.name, prefixes) for thing in things}
+        return cls(shown, {_local(name): short for name, short in shown.items()})
+
+    def step(self, tag: str) -> str:
+        """Return a name for a path, in which a stranger is a ``*``."""
+        return self.shown.get(tag, "*")
+
+    def told(self, tag: str, stranger: str) -> str:
+        """Return a name for a sentence."""
+        near = self.local.get(_local(tag))
+        return self.shown.get(tag, stranger if near is None else f"{near} in another namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A compiled schema that explains its refusals.
+
+    Args:
+        schema: the schema and all that it imports, from local files.
+        names: the names that it knows.
+    """
+
+    schema: xmlschema.XMLSchema
+    names: Names
+
+    @classmethod
+    def from_path(cls, path: Path) -> Judge:
+        """Compile the schema in a file; takes up to 0.2 s."""
+        schema = xmlschema.XMLSchema(str(path), allow="local", defuse="never")
+        return cls(schema, Names.of(schema))
+
+    def violations(self, root: etree._Element) -> tuple[tuple[str, str], ...]:
+        """Return (path, rule) for each violation, in the order of the document.
+
+        Time and memory grow with the document and stop at 50,000 elements and attributes or 20 MB.
+        """
+        if _too_large(root):
+            return (("/", TOO_LARGE),)
+        # octets and not lxml's elements: with those, thousands of wrong children would take quadratic time
+        document = xmlschema.XMLResource(etree.tostring(root, with_tail=False), defuse="never")
+        found: list[tuple[str, str]] = []
+        try:
+            with _silence("xmlschema"):
+                found.extend(self._explained(document))
+        except Exception:  # noqa: BLE001 - a stranger's xsi:type makes it raise KeyError and more, with the value in it
+            found.append(("/", UNSPOKEN))
+        return tuple(dict.fromkeys(found))
+
+    def _explained(self, document: xmlschema.XMLResource) -> Iterator[tuple[str, str]]:
+        paths = _paths(document.root, self.names)
+        for error in self.schema.iter_errors(document, use_location_hints=False):
+            refusal = _Refusal(error, document.root if error.elem is None else error.elem, self.names)
+            yield paths[refusal.element] + refusal.attribute, _rule(error.validator, refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """One violation, of which `error` may not be shown."""
+
+    error: XMLSchemaValidationError
+    element: Element
+    names: Names
+
+    @property
+    def attribute(self) -> str:
+        """The step to the attribute that it is about, empty when it is about the element."""
+        if not (self.error.reason or "").startswith("attribute ") or isinstance(self.error.validator, XsdAnyAttribute):
+            return ""
+        given = str(self.error.obj).split()
+        found = (name for name, value in self.element.attrib.items() if value.split() == given)
+        return f"/@{self.names.step(next(found, ''))}"
+
+
+def _prefixed(name: str, prefixes: Mapping[str, str]) -> str:
+    namespace, brace, local = name.removeprefix("{").partition("}")
+    return f"{prefixes.get(namespace, '*')}:{local}" if brace else name
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _too_large(root: etree._Element) -> bool:
+    """Whether explaining would take seconds: no document that we write or expect comes near."""
+    nodes = octets = 0
+    for element in root.iter():
+        nodes += 1 + len(element.attrib)
+        octets += len(element.text or "") + len(element.tail or "")
+        if nodes > _MOST_NODES or octets > _MOST_OCTETS:
+            return True
+    return False
+
+
+def _paths(root: Element, names: Names) -> dict[Element, str]:
+    """Return the path of every element, in which a name that the schema does not know is a ``*``."""
+    found = {root: f"/{names.step(root.tag)}"}
+    for parent in root.iter():
+        labels = [names.step(child.tag) for child in parent]
+        total, seen = Counter(labels), Counter[str]()
+        for position, (child, label) in enumerate(zip(parent, labels, strict=True), start=1):
+            seen[label] += 1
+            number = position if label == "*" else seen[label]
+            alone = label != "*" and total[label] == 1
+            found[child] = f"{found[parent]}/{label}" + ("" if alone else f"[{number}]")
+    return found
+
+
+@contextmanager
+def _silence(name: str) -> Iterator[None]:
+    """Drop what a logger is told meanwhile: at DEBUG it would tell values of the document."""
+    logger = logging.getLogger(name)
+
+    def nothing(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(nothing)
+
+
+@singledispatch
+def _rule(_: object, __: _Refusal) -> str:
+    """Return the words for one kind of rule, by the part of the schema that refuses."""
+    return UNSPOKEN
+
+
+@_rule.register
+def _(facet: XsdMinLengthFacet, refusal: _Refusal) -> str:
+    return f"must be at least {_counted(facet.value, refusal)}"
+
+
+@_rule.register
+def _(facet: XsdMaxLengthFacet, refusal: _Refusal) -> str:
+    return f"must be at most {_counted(facet.value, refusal)}"
+
+
+@_rule.register
+def _(facets: XsdPatternFacets, _: _Refusal) -> str:
+    name = "" if facets.parent is None else facets.parent.local_name
+    if facets.target_namespace == _XS:
+        return f"must be an xs:{name}"
+    return f"must be {f'a {name}, ' if name else ''}of the form {' or '.join(facets.regexps)}"
+
+
+@_rule.register
+def _(facets: XsdEnumerationFacets, _: _Refusal) -> str:
+    return f"must be one of: {', '.join(map(str, facets.enumeration))}"
+
+
+@_rule.register
+def _(builtin: XsdAtomicBuiltin, refusal: _Refusal) -> str:
+    doubled = builtin.local_name == "ID" and not isinstance(refusal.error, XMLSchemaDecodeError)
+    return f"must be an xs:{builtin.local_name}{' that stands nowhere else' if doubled else ''}"
+
+
+@_rule.register
+def _(check: FunctionType, _: _Refusal) -> str:
+    return f"must be an xs:{check.__name__.removesuffix('_validator')}"
+
+
+@_rule.register
+def _(attribute: XsdAttribute, _: _Refusal) -> str:
+    return f"must be {attribute.fixed}"
+
+
+@_rule.register
+def _(group: XsdAttributeGroup, refusal: _Refusal) -> str:
+    given = {str(name) for name in refusal.element.attrib}
+    missing = [refusal.names.step(name) for name in group.iter_required() if name not in given]
+    if missing:
+        return f"misses the attribute {', '.join(missing)}"
+    extra = {refusal.names.told(name, "an unknown one") for name in given if name not in group}
+    strange = sorted(name for name in extra if not name.startswith("xsi:"))
+    return f"has an attribute that is not allowed: {', '.join(strange)}"
+
+
+@_rule.register
+def _(_: XsdAnyAttribute, __: _Refusal) -> str:
+    return "has an attribute that is not allowed: an unknown one"
+
+
+@_rule.register
+def _(_: XsdGroup, refusal: _Refusal) -> str:
+    if isinstance(refusal.error, XMLSchemaChildrenValidationError):
+        return _children(refusal.error, refusal)
+    return "has text between its elements"
+
+
+@_rule.register
+def _(_: XsdElement, refusal: _Refusal) -> str:
+    if len(refusal.element):
+        return "holds an element, where only text may stand"
+    return "may not be xsi:nil, or not with this content"
+
+
+@_rule.register
+def _(_: XMLSchemaBase, __: _Refusal) -> str:
+    return "is no root of this schema"
+
+
+def _counted(limit: object, refusal: _Refusal) -> str:
+    unit = "character" if isinstance(refusal.error.obj, str) else "octet"
+    return f"{limit} {unit}{'' if limit == 1 else 's'}"
+
+
+def _children(error: XMLSchemaChildrenValidationError, refusal: _Refusal) -> str:
+    """Return which child is missing, too many or strange."""
+    tag = error.invalid_tag
+    found = "nothing more" if tag is None else refusal.names.told(tag, "an unknown element")
+    wanted = [refusal.names.step(part.name) for part in error.expected or () if part.name]
+    if wanted:
+        return f"expected {' or '.join(wanted)}, found {found}"
+    before = [child.tag for child in islice(refusal.element, error.index)]
+    if tag in before:
+        return f"{found} may stand here {_times(error.particle.max_occurs)}"
+    return f"{found} may not stand here"
+
+
+def _times(most: int | None) -> str:
+    return "only once" if most == 1 else f"at most {most} times"
