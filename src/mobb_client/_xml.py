@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mobb_client._explain import Judge
 
 _NOT_BLANK: Final = re.compile(rb"\S")
+_BLANKS: Final = " \t\r\n"
 _MOMENT: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
@@ -81,8 +82,8 @@ def maybe(parent: etree._Element, path: str, namespaces: Mapping[str, str]) -> e
 
 
 def content(element: etree._Element) -> str:
-    """Return the text of an element that has no element children, blanks around it taken off."""
-    return (element.text or "").strip()
+    """Return the text of an element without element children; the blanks of XML around it are taken off, no more (B18)."""
+    return (element.text or "").strip(_BLANKS)
 
 
 def text(parent: etree._Element, path: str, namespaces: Mapping[str, str]) -> str:
@@ -106,30 +107,21 @@ def moment(value: str, what: str) -> datetime:
     match = _MOMENT.fullmatch(value.strip())
     if match is None:
         raise FormatError("xml.moment", f"{what}: not an xs:dateTime", location=what)
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    microsecond = int((match[7] or "0")[:6].ljust(6, "0"))
+    midnight = (hour, minute, second, microsecond) == (24, 0, 0, 0)  # XML Schema's end of the day
     try:
-        found = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour) % 24,
-            int(minute),
-            int(second),
-            int((fraction or "0")[:6].ljust(6, "0")),
-            tzinfo=_zone(zone),
-        )
-        if int(hour) == 24:  # noqa: PLR2004 - XML Schema's end of the day
-            found += timedelta(days=1)
-        return found.astimezone(UTC)
+        found = datetime(year, month, day, 0 if midnight else hour, minute, second, microsecond, _zone(match[8]))
+        return (found + timedelta(days=midnight)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise FormatError("xml.moment", f"{what}: no such moment", location=what) from None
 
 
 def write_moment(value: datetime) -> str:
     """Return an aware datetime as ``YYYY-MM-DDThh:mm:ssZ``, with three more digits only when there are milliseconds."""
-    utc = value.astimezone(UTC)
-    fraction = f".{utc.microsecond // 1000:03d}" if utc.microsecond >= 1000 else ""  # noqa: PLR2004 - one millisecond
-    return f"{utc:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    utc = value.astimezone(UTC).replace(tzinfo=None)
+    precision = "milliseconds" if utc.microsecond >= 1000 else "seconds"  # noqa: PLR2004 - one millisecond
+    return f"{utc.isoformat(timespec=precision)}Z"
 
 
 def _zone(text: str | None) -> timezone:
