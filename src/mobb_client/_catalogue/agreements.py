@@ -12,6 +12,13 @@ _NEW_CPA_EN: Final = "Ask the maker of the CPA (Logius, for the Berichtenbox) fo
 _NEW_CPA_NL: Final = "Vraag de maker van de CPA (voor de Berichtenbox: Logius) om een verbeterde"
 
 _WHOLE: Final[dict[str, Entry]] = {
+    "cpa.file": entry(
+        en="a CPA file that can be read",
+        nl="een CPA-bestand dat te lezen is",
+        source="mobb_client settings",
+        do_en="Check the path and the rights of the file.",
+        do_nl="Controleer pad en rechten van het bestand.",
+    ),
     "cpa.status": entry(
         en="a CPA that both parties have agreed (status agreed or signed)",
         nl="een CPA die beide partijen zijn overeengekomen (status agreed of signed)",

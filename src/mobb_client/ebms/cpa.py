@@ -44,9 +44,14 @@ class CPA(Agreement):
 
         Raises:
             FormatError: as `parse`.
-            OSError: the file cannot be read.
+            ConfigurationError: the file cannot be read.
         """
-        return cls.parse(Path(path).read_bytes())
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            measure = f"{Path(path).name}: {error.strerror or type(error).__name__}"
+            raise ConfigurationError(Finding("cpa.file", "cpa", measure)) from None
+        return cls.parse(data)
 
     def resolve(  # noqa: PLR0913 - what a caller may narrow the question with
         self,
