@@ -1,3 +1,53 @@
-"""Letters for the MijnOverheid Berichtenbox, over Digikoppeling ebMS2."""
+"""Letters for the MijnOverheid Berichtenbox, over Digikoppeling ebMS2: the public names, nothing else."""
+
+from mobb_client.berichtenbox.bericht import Batch, Bericht, bericht_id
+from mobb_client.berichtenbox.bijlage import Bijlage
+from mobb_client.berichtenbox.identiteit import BSN, OIN
+from mobb_client.berichtenbox.regels import Regels
+from mobb_client.ebms.cpa import CPA
+from mobb_client.errors import (
+    BerichtError,
+    ConfigurationError,
+    FieldError,
+    Finding,
+    FormatError,
+    MobbError,
+    OutboxError,
+    ProtocolError,
+    SignatureError,
+    TransportError,
+)
+from mobb_client.inspection import Inspection, inspect
+from mobb_client.pki.certificate import Certificate
+from mobb_client.pki.identity import Identity
+from mobb_client.sender import Outgoing, Sender, Written
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BSN",
+    "CPA",
+    "OIN",
+    "Batch",
+    "Bericht",
+    "BerichtError",
+    "Bijlage",
+    "Certificate",
+    "ConfigurationError",
+    "FieldError",
+    "Finding",
+    "FormatError",
+    "Identity",
+    "Inspection",
+    "MobbError",
+    "OutboxError",
+    "Outgoing",
+    "ProtocolError",
+    "Regels",
+    "Sender",
+    "SignatureError",
+    "TransportError",
+    "Written",
+    "bericht_id",
+    "inspect",
+]

@@ -7,7 +7,8 @@ from mobb_client._catalogue._entry import Entry
 from mobb_client._catalogue.agreements import AGREEMENTS
 from mobb_client._catalogue.keys import KEYS
 from mobb_client._catalogue.letters import LETTERS
+from mobb_client._catalogue.settings import SETTINGS
 
 __all__ = ["CATALOGUE", "Entry"]
 
-CATALOGUE: dict[str, Entry] = LETTERS | AGREEMENTS | KEYS
+CATALOGUE: dict[str, Entry] = LETTERS | AGREEMENTS | KEYS | SETTINGS

@@ -1,0 +1,305 @@
+"""Times the library against the floor that no program with these features can avoid, each row in a process of its own.
+
+    python benchmarks/run.py [--quick] [--json] [NAME...]
+
+The floor is base64 of the PDFs, SHA-256 over each PDF and over the payload, and one RSA signature a message, timed with the
+same libraries in the same process, in turn with what it is the floor of. Ratios are what counts: these figures are medians
+of five (three with --quick, with fewer letters), and a machine's speed cancels out of a ratio. Exit code 1 when memory is
+over its budget; times never fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from binascii import b2a_base64
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+MB = 1_000_000
+MEMORY_BUDGET = 24.0  # MB of growth, whatever the batch
+
+
+def main() -> int:
+    """Run the rows that were asked for, each in its own process, and print them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(ROWS)}")
+    parser.add_argument("--quick", action="store_true", help="fewer letters, three runs")
+    parser.add_argument("--json", action="store_true", help="a list of objects on stdout")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.row:
+        print(json.dumps(ROWS[given.row](given.quick)))
+        return 0
+    if unknown := set(given.names) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    found = [figure for name in given.names or ROWS for figure in _in_own_process(name, quick=given.quick)]
+    if given.json:
+        print(json.dumps(found, indent=2))
+    else:
+        _print(found)
+    over = [figure for figure in found if figure["unit"] == "MB" and figure["value"] > MEMORY_BUDGET]
+    return 1 if over else 0
+
+
+Figure = dict[str, object]
+
+
+def _in_own_process(name: str, *, quick: bool) -> list[Figure]:
+    command = [sys.executable, __file__, "--row", name, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own file
+    return json.loads(done.stdout)
+
+
+def _print(found: list[Figure]) -> None:
+    print(f"{'name':<34}{'value':>12} {'unit':<5}{'floor':>12}{'ratio':>8}  {'spread'}")
+    for one in found:
+        ratio = "" if one["ratio"] is None else f"{one['ratio']:.2f}"
+        floor = "" if one["floor"] is None else f"{one['floor']:.3f}"
+        print(f"{one['name']:<34}{one['value']:>12.3f} {one['unit']:<5}{floor:>12}{ratio:>8}  {one['spread']}")
+
+
+# What is measured with
+
+
+def _measure(name: str, work: Callable[[], object], floor: Callable[[], object], *, quick: bool) -> Figure:
+    """Time work and floor in turn; the ratio is the median of the ratios pair by pair."""
+    work(), floor()  # warm up: imports, schemas, page cache
+    pairs = [(_timed(work), _timed(floor)) for _ in range(3 if quick else 5)]
+    times = [1000 * spent for spent, _ in pairs]
+    return {
+        "name": name,
+        "value": statistics.median(times),
+        "unit": "ms",
+        "floor": 1000 * statistics.median(spent for _, spent in pairs),
+        "ratio": statistics.median(spent / least for spent, least in pairs),
+        "spread": f"{min(times):.3f} to {max(times):.3f}",
+    }
+
+
+def _timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _alone(name: str, work: Callable[[], object], *, quick: bool, runs: int = 1) -> Figure:
+    """Time something that has no floor, `runs` times in a row for one figure."""
+    work()
+    times = [1000 * _timed(lambda: [work() for _ in range(runs)]) / runs for _ in range(3 if quick else 5)]
+    spread = f"{min(times):.3f} to {max(times):.3f}"
+    return {"name": name, "value": statistics.median(times), "unit": "ms", "floor": None, "ratio": None, "spread": spread}
+
+
+class Bench:
+    """Letters with PDFs on disk, and a sender under an unsigned and a signed CPA."""
+
+    def __init__(self, folder: Path, count: int, size: int) -> None:
+        from mobb_client import CPA, Identity, Sender  # noqa: PLC0415 - the library's import is measured elsewhere
+        from mobb_client.simulator.material import make_material  # noqa: PLC0415
+
+        self.folder = folder
+        make_material(datetime.now(UTC)).write(folder)
+        self.identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
+        oin = self.identity.certificate.oin
+        self.senders = {
+            signed: Sender(oin=oin, cpa=CPA.from_path(folder / f"cpa-{profile}.xml"), identity=self.identity)
+            for signed, profile in ((False, "osb-rm"), (True, "osb-rm-s"))
+        }
+        self.paths = [self._pdf(number, size) for number in range(count)]
+        self.letters = [self._letter(number, path) for number, path in enumerate(self.paths)]
+
+    def _pdf(self, number: int, size: int) -> Path:
+        path = self.folder / f"{number}.pdf"
+        path.write_bytes(b"%PDF-1.4\n" + os.urandom(size - 15) + b"\n%%EOF")
+        return path
+
+    def _letter(self, number: int, path: Path) -> object:
+        from mobb_client import Bericht, Bijlage  # noqa: PLC0415 - as above
+
+        return Bericht(
+            kenmerk=f"bench-{number}",
+            bsn="999993653",
+            berichttype="AANSLAG",
+            onderwerp="Aanslag gemeentelijke belastingen",
+            berichttekst="Uw aanslag staat klaar.\nLees de bijlage.",
+            bijlagen=[Bijlage.from_path(path, "Aanslag")],
+        )
+
+    def build(self, *, signed: bool, file: Path | None = None) -> None:
+        """Write all letters as one message into a new file."""
+        target = file or self.folder / "message.mime"
+        target.unlink(missing_ok=True)
+        from dataclasses import replace  # noqa: PLC0415
+
+        from mobb_client import Regels  # noqa: PLC0415
+
+        sender = replace(self.senders[signed], regels=Regels(batch_bytes=100 * MB))
+        with target.open("wb") as sink:
+            for outgoing in sender.messages(self.letters, now=datetime.now(UTC)):
+                outgoing.write(sink)
+
+    def floor(self, *, signed: bool) -> None:
+        """Do what nobody can avoid: read, base64, two digests, one signature."""
+        payload = sha256()
+        for path in self.paths:
+            octets = path.read_bytes()
+            sha256(octets).digest()
+            payload.update(b2a_base64(octets, newline=False))
+        if signed:
+            self.identity.sign(payload.digest(), "sha256")
+
+
+def _bench(count: int, size: int) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder:
+        yield Bench(Path(folder), count, size)
+
+
+# The rows
+
+
+def letter_500kb_signed(quick: bool) -> list[Figure]:
+    """One letter with one PDF of 500,000 bytes becomes complete signed MIME octets in a new file."""
+    for bench in _bench(1, 500_000):
+        repeat = range(5 if quick else 50)
+        found = _measure(
+            "letter_500kB_signed",
+            lambda: [bench.build(signed=True) for _ in repeat],
+            lambda: [bench.floor(signed=True) for _ in repeat],
+            quick=quick,
+        )
+        found |= {"value": found["value"] / len(repeat), "floor": found["floor"] / len(repeat)}
+        return [found]
+    return []
+
+
+def batch_149x500kb(quick: bool) -> list[Figure]:
+    """149 letters of 500,000 bytes, one message of 100 MB, unsigned and signed."""
+    return list(_batch("batch_149x500kB", 15 if quick else 149, 500_000, quick=quick))
+
+
+def batch_1000x70kb(quick: bool) -> list[Figure]:
+    """1000 letters of 70,000 bytes, the other 100 MB."""
+    return list(_batch("batch_1000x70kB", 100 if quick else 1000, 70_000, quick=quick))
+
+
+def _batch(name: str, count: int, size: int, *, quick: bool) -> Iterator[Figure]:
+    for bench in _bench(count, size):
+        for signed in (False, True):
+            yield _measure(
+                f"{name}_{'signed' if signed else 'unsigned'}",
+                lambda signed=signed: bench.build(signed=signed),
+                lambda signed=signed: bench.floor(signed=signed),
+                quick=quick,
+            )
+
+
+def batch_peak_memory(quick: bool) -> list[Figure]:
+    """Growth of the peak resident memory while messages of 10 MB and of 100 MB are made."""
+    return [
+        _growth(f"batch_peak_memory_{label}", count, quick=quick)
+        for label, count in (("10MB", 15), ("100MB", 30 if quick else 149))
+    ]
+
+
+def _growth(name: str, count: int, *, quick: bool) -> Figure:
+    """Measure in a child of its own: a peak never goes down again."""
+    command = [sys.executable, __file__, "--row", "_growth_child", *(["--quick"] if quick else [])]
+    done = subprocess.run(  # noqa: S603 - our own file
+        command, capture_output=True, text=True, check=True, env={**os.environ, "MOBB_BENCH_COUNT": str(count)}
+    )
+    grown = json.loads(done.stdout)
+    return {"name": name, "value": grown, "unit": "MB", "floor": None, "ratio": None, "spread": f"{count} x 500 kB"}
+
+
+def _growth_child(quick: bool) -> float:  # noqa: ARG001 - one shape for all rows
+    count = int(os.environ["MOBB_BENCH_COUNT"])
+    for bench in _bench(count, 500_000):
+        letters, bench.letters = bench.letters, bench.letters[:1]
+        for signed in (False, True):
+            bench.build(signed=signed)  # imports and schemas are not the batch's memory
+        bench.letters = letters
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for signed in (False, True):
+            bench.build(signed=signed)
+        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / MB
+    raise AssertionError
+
+
+def read_500kb_signed(quick: bool) -> list[Figure]:
+    """A signed message with one PDF of 500,000 bytes is read and verified, from octets to trust."""
+    from mobb_client.ebms import packet  # noqa: PLC0415 - as above
+
+    for bench in _bench(1, 500_000):
+        file = bench.folder / "message.mime"
+        outgoing = next(bench.senders[True].messages(bench.letters, now=datetime.now(UTC)))
+        with file.open("wb") as sink:
+            written = outgoing.write(sink).packet
+        body, kind, signing = file.read_bytes(), written.headers["Content-Type"], outgoing.route.signing
+
+        def read() -> None:
+            received = packet.read(kind, body)
+            packet.verify(received, signing, bench.identity.certificate, synchronous=False)
+
+        return [_alone("read_500kB_signed", read, quick=quick, runs=20)]
+    return []
+
+
+def ack_signed_verify(quick: bool) -> list[Figure]:
+    """A signed acknowledgment is read, verified, and compared with what was sent."""
+    from io import BytesIO  # noqa: PLC0415 - as above
+
+    from mobb_client.ebms import agreement, packet, signature  # noqa: PLC0415 - as above
+
+    for bench in _bench(1, 10_000):
+        now = datetime.now(UTC)
+        outgoing = next(bench.senders[True].messages(bench.letters, now=now))
+        sent = outgoing.write(BytesIO()).packet
+        ack = agreement.acknowledge(outgoing.message, sent.references, message_id="ack@bench", timestamp=now)
+        sink, signing = BytesIO(), outgoing.route.signing
+        packet.write(ack, [], sink, packet.Signer(bench.identity, signing))
+        octets = sink.getvalue()
+
+        def verify() -> None:
+            received = packet.read("text/xml", octets)
+            packet.verify(received, signing, bench.identity.certificate, synchronous=False)
+            signature.check_receipt(sent.references, received.message.references)
+
+        return [_alone("ack_signed_verify", verify, quick=quick, runs=20)]
+    return []
+
+
+def import_library(quick: bool) -> list[Figure]:
+    """`import mobb_client` in a fresh process; the floor is a process that imports nothing."""
+
+    def python(code: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - ourselves
+
+    found = _measure("import", python("import mobb_client"), python("pass"), quick=quick)
+    return [found | {"value": found["value"] - found["floor"], "ratio": None}]
+
+
+ROWS: dict[str, Callable[[bool], object]] = {
+    "letter_500kB_signed": letter_500kb_signed,
+    "batch_149x500kB": batch_149x500kb,
+    "batch_1000x70kB": batch_1000x70kb,
+    "batch_peak_memory": batch_peak_memory,
+    "read_500kB_signed": read_500kb_signed,
+    "ack_signed_verify": ack_signed_verify,
+    "import": import_library,
+}
+
+if __name__ == "__main__":
+    if "--row" in sys.argv and "_growth_child" in sys.argv:
+        print(json.dumps(_growth_child("--quick" in sys.argv)))
+        sys.exit(0)
+    sys.exit(main())
