@@ -1,0 +1,47 @@
+#!/bin/sh
+# Everything that has to be well before a change is: style, types, documents, speed, the documentation's code, tests, coverage.
+#
+#   sh tests/run.sh
+#
+# Needs Python 3.11 or newer and git. Makes .venv in the checkout; as root on Debian it installs what the outside judges need,
+# elsewhere it says which tests are skipped without them. Stops at the first check that fails.
+set -eu
+cd "$(dirname "$0")/.."
+. ./examples/venv.sh
+
+step() { printf '\n== %s\n' "$*"; }
+
+need() { # need COMMAND PACKAGE WHY
+    command -v "$1" >/dev/null 2>&1 || install_debian "$2" || say "no $1 ($2): $3"
+}
+
+step "install"
+make_venv dev
+PATH=$PWD/.venv/bin:$PATH
+export PATH
+need xmlsec1 xmlsec1 "the tests that ask xmlsec1 about our signatures are skipped"
+need openssl openssl "the tests that read key stores made by openssl are skipped"
+need java default-jre-headless "the tests that ask PDFBox about our documents are skipped"
+
+step "style"
+ruff format --check .
+ruff check .
+
+step "types"
+mypy
+
+step "documents"
+status=0
+sh tests/judge_documents.sh --install || status=$?
+[ "$status" = 0 ] || [ "$status" = 2 ] || exit "$status" # 2: the judge is not here, which it has said
+
+if [ -e benchmarks/run.py ]; then
+    step "speed, a quick look"
+    python benchmarks/run.py --quick
+fi
+
+step "the documentation's code, from the wheel"
+python tests/run_docs.py
+
+step "tests"
+exec python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
