@@ -5,11 +5,12 @@ Source: `digikoppeling-ebms2` c.2, c.4 and g.5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import Final
 
 from mobb_client.ebms.cpa import CPA, Route, SignalRoute
+from mobb_client.ebms.cpa_values import PartyInfo
 from mobb_client.ebms.message import (
     MSH_SERVICE,
     NEXT,
@@ -32,6 +33,7 @@ from mobb_client.ebms.message import (
     SyncReply,
     UserMessage,
 )
+from mobb_client.ebms.mime import match_content_id
 from mobb_client.errors import FormatError, ProtocolError
 
 # Making
@@ -115,12 +117,22 @@ def status_response(
     message_id: str,
     timestamp: datetime,
 ) -> StatusResponse:
-    """Return the answer to a StatusRequest; `received` only with ``Received`` and ``Processed``. Source: f.8."""
+    """Return the answer to a StatusRequest.
+
+    Args:
+        request: the question.
+        status: what became of the message that it asks about.
+        received: when that message came in; told only with ``Received`` and ``Processed``.
+        message_id: of the answer itself.
+        timestamp: of the answer itself.
+
+    Source: `digikoppeling-ebms2` c.2 and f.8.
+    """
     return StatusResponse(
         header=_answer(request.header, "StatusResponse", message_id, timestamp),
         status=status,
         ref_to_message_id=request.ref_to_message_id,
-        timestamp=received,
+        timestamp=received if status in {"Received", "Processed"} else None,
     )
 
 
@@ -173,42 +185,57 @@ def _answer(header: MessageHeader, action: str, message_id: str, timestamp: date
 # Judging
 
 
-def judge(message: UserMessage, cpa: CPA, *, now: datetime) -> Route:
+def judge(message: UserMessage, cpa: CPA, *, now: datetime, known_ids: Container[str] | None = None) -> Route:
     """Hold a received user message against the CPA, in the order that partners know.
 
     Args:
         message: the message as it was read.
         cpa: the CPA that its CPAId names.
         now: an aware datetime, for the TimeToLive.
+        known_ids: MessageIds exchanged with this partner, to which a RefToMessageId must belong; None leaves it be.
 
     Returns:
         the route as the message's sender has it.
 
     Raises:
         FormatError: with the ebMS errorCode and location to answer with.
+        ConfigurationError: the CPA knows the message and lacks a part of its route.
 
-    Source: `digikoppeling-ebms2` c.4.
+    Source: `digikoppeling-ebms2` c.2 (Notes) and c.4.
     """
     header = message.header
-    _check_cpa(header, cpa)
-    _check_versions(message)
+    _check_cpa_id(header, cpa)
+    _check_in_force(header, cpa)
+    _check_header(header)
     _check_roles(header)
     route = cpa.incoming(header.sender, header.receiver, header.service, header.action)
-    if route is None:
-        raise _error(
-            "action", "ValueNotRecognized", "MessageHeader/Action", "the CPA knows no such role, service or action"
-        )
+    _check_message_data(header, now, known_ids)
     for rule in _RULES:
         rule(message, route)
-    if header.time_to_live is not None and now >= header.time_to_live:
-        raise _error(
-            "expired", "TimeToLiveExpired", "MessageHeader/MessageData/TimeToLive", "arrived after its TimeToLive"
-        )
     return route
+
+
+def judge_signal(header: MessageHeader, cpa: CPA) -> None:
+    """Hold the header of a received signal against the CPA; roles and DuplicateElimination are passed over (B15, B16).
+
+    The dates of the CPA do not count: the answer to a message of its last day is still an answer (`h-58`).
+
+    Raises:
+        FormatError: with the ebMS errorCode and location, although a wrong signal is never answered with an error.
+
+    Source: `digikoppeling-ebms2` f.4 and f.7.
+    """
+    _check_cpa_id(header, cpa)
+    _check_header(header)
+    _check_parties(header, cpa)
 
 
 def check_parts(message: UserMessage, content_ids: Sequence[str | None]) -> None:
     """Check that Manifest and MIME parts name each other: what is not listed would be lost without a word (h-39).
+
+    Args:
+        message: the message as it was read.
+        content_ids: Content-ID of every part after the envelope, None for a part without.
 
     Raises:
         FormatError: MimeProblem, with the reference that has no part.
@@ -216,35 +243,35 @@ def check_parts(message: UserMessage, content_ids: Sequence[str | None]) -> None
     Source: `digikoppeling-ebms2` a.2 (Manifest), c.2.
     """
     hrefs = message.manifest.hrefs if message.manifest else ()
-    for href in hrefs:
-        if not href.startswith("cid:"):
-            raise FormatError(
-                "manifest.elsewhere",
-                "eb:Manifest points outside the message",
-                ebms_code="MimeProblem",
-                location=_MANIFEST,
-            )
-        if href.removeprefix("cid:") not in content_ids:
-            raise FormatError(
-                "manifest.part-missing",
-                "eb:Manifest lists a part that is not there",
-                ebms_code="MimeProblem",
-                location=href,
-            )
-    if len(set(hrefs)) != len(hrefs):
-        raise FormatError(
-            "manifest.twice", "eb:Manifest lists a part twice", ebms_code="MimeProblem", location=_MANIFEST
-        )
-    if len(content_ids) > len(hrefs):
-        raise FormatError(
-            "manifest.part-unlisted",
-            "a MIME part is not listed in eb:Manifest",
-            ebms_code="MimeProblem",
-            location=_MANIFEST,
-        )
+    named = {content_id for content_id in content_ids if content_id is not None}
+    found = [_listed(href, named) for href in hrefs]
+    if None in content_ids:
+        raise _mime_problem("part-unnamed", _MANIFEST, "a MIME part has no Content-ID, so nothing can refer to it")
+    if len(named) != len(content_ids):
+        raise _mime_problem("part-twice", _MANIFEST, "two MIME parts have the same Content-ID")
+    if len(set(found)) != len(found):
+        raise _mime_problem("twice", _MANIFEST, "eb:Manifest lists a part twice")
+    if len(named) > len(found):
+        raise _mime_problem("part-unlisted", _MANIFEST, "a MIME part is not listed in eb:Manifest")
+
+
+def _listed(href: str, content_ids: Container[str | None]) -> str:
+    """Return the Content-ID of the part that a reference means."""
+    if not href.startswith("cid:"):
+        where = f"{_MANIFEST}/Reference[@href='{href}']"
+        raise _mime_problem("elsewhere", where, "eb:Manifest points outside the message")
+    found = match_content_id(href, content_ids)
+    if found is None:
+        raise _mime_problem("part-missing", href, "eb:Manifest lists a part that is not there")
+    return found
 
 
 _MANIFEST: Final = "//Body/Manifest"
+_VERSION: Final = "2.0"
+
+
+def _mime_problem(code: str, location: str, sentence: str) -> FormatError:
+    return FormatError(f"manifest.{code}", sentence, ebms_code="MimeProblem", location=location)
 
 
 def _error(code: str, ebms_code: str, location: str, sentence: str) -> FormatError:
@@ -255,31 +282,22 @@ def _inconsistent(code: str, location: str, sentence: str) -> FormatError:
     return _error(code, "Inconsistent", location, sentence)
 
 
-def _check_cpa(header: MessageHeader, cpa: CPA) -> None:
+def _check_cpa_id(header: MessageHeader, cpa: CPA) -> None:
     if header.cpa_id != cpa.cpa_id:
         raise _error("cpa", "ValueNotRecognized", "MessageHeader/CPAId", "the CPAId is not that of the CPA")
-    if not cpa.valid_at(header.timestamp):
+
+
+def _check_in_force(header: MessageHeader, cpa: CPA) -> None:
+    """Check status and dates against the message's own time; `signed` is as good as `agreed` (`h-19`)."""
+    if cpa.status == "proposed" or not cpa.valid_at(header.timestamp):
         raise _inconsistent(
             "cpa-invalid", "MessageHeader/@cpaid", "the CPA is not agreed, or not valid at the message's time"
         )
 
 
-def _check_versions(message: UserMessage) -> None:
-    versions = {
-        "MessageHeader": message.header.version,
-        "SyncReply": message.sync_reply.version if message.sync_reply else "2.0",
-        "AckRequested": message.ack_requested.version if message.ack_requested else "2.0",
-    }
-    for block, version in versions.items():
-        if version != "2.0":
-            raise _inconsistent("version", f"{block}/@version", f"eb:{block} is not of version 2.0")
-    if message.manifest and message.manifest.version != "2.0":
-        raise FormatError(
-            "agreement.version",
-            "eb:Manifest is not of version 2.0",
-            ebms_code="Inconsistent",
-            location=f"{_MANIFEST}/@version",
-        )
+def _check_header(header: MessageHeader) -> None:
+    if header.version != _VERSION:
+        raise _inconsistent("version", "MessageHeader/@version", "eb:MessageHeader is not of version 2.0")
 
 
 def _check_roles(header: MessageHeader) -> None:
@@ -288,11 +306,69 @@ def _check_roles(header: MessageHeader) -> None:
             raise _inconsistent("role", f"MessageHeader/{side}/Role", f"eb:{side} has no Role")
 
 
+def _check_parties(header: MessageHeader, cpa: CPA) -> None:
+    """Check that sender and receiver are the two parties of the CPA, by any of their PartyIds (B19)."""
+    senders = [party for party in cpa.parties if _is_named(party, header.sender)]
+    if not senders:
+        raise _error("sender", "ValueNotRecognized", "MessageHeader/From", "the CPA does not know the sender")
+    if not any(_is_named(cpa.other(party), header.receiver) for party in senders):
+        raise _error("receiver", "ValueNotRecognized", "MessageHeader/To", "the CPA has another receiver")
+
+
+def _is_named(party: PartyInfo, given: Party) -> bool:
+    return bool(given.party_ids) and set(given.party_ids) <= set(party.party_ids)
+
+
+def _check_message_data(header: MessageHeader, now: datetime, known_ids: Container[str] | None) -> None:
+    where = "MessageHeader/MessageData"
+    if header.ref_to_message_id is not None and known_ids is not None and header.ref_to_message_id not in known_ids:
+        raise _error("reference", "ValueNotRecognized", f"{where}/RefToMessageId", "it refers to an unknown message")
+    if header.time_to_live is not None and now >= header.time_to_live:
+        raise _error("expired", "TimeToLiveExpired", f"{where}/TimeToLive", "it arrived after its TimeToLive")
+
+
 def _duplicate_elimination(message: UserMessage, route: Route) -> None:
+    if "duplicate_elimination" in route.per_message:
+        return
     if message.header.duplicate_elimination != route.duplicate_elimination:
         raise _inconsistent(
             "duplicate-elimination", "MessageHeader/DuplicateElimination", "DuplicateElimination is not as the CPA says"
         )
+
+
+def _ack_requested(message: UserMessage, route: Route) -> None:
+    wanted = message.ack_requested
+    if "ack" not in route.per_message and (wanted is not None) != route.ack_requested:
+        raise _inconsistent("ack-requested", "AckRequested", "AckRequested is not as the CPA says")
+    if wanted is not None:
+        _check_version("AckRequested", wanted.version)
+        _check_ack_actor(wanted)
+        _check_ack_signed(wanted, route)
+
+
+def _check_ack_actor(wanted: AckRequested) -> None:
+    if wanted.actor == NEXT_MSH:
+        sentence = "an acknowledgment for nextMSH is not supported"
+        raise _error("next-msh", "NotSupported", "AckRequested/@actor", sentence)
+    if wanted.actor != TO_PARTY_MSH:
+        raise _inconsistent("ack-actor", "AckRequested/@actor", "AckRequested has another actor than toPartyMSH")
+
+
+def _check_ack_signed(wanted: AckRequested, route: Route) -> None:
+    """Check the signature that is asked for; a CPA that leaves the acknowledgment open says nothing of it either."""
+    if not route.per_message & {"ack", "ack_signature"} and wanted.signed != route.ack_signed:
+        sentence = "the signed acknowledgment asked for is not as the CPA says"
+        raise _inconsistent("ack-signed", "AckRequested/@signed", sentence)
+
+
+def _sync_reply(message: UserMessage, route: Route) -> None:
+    given = message.sync_reply
+    if (given is not None) != route.sync_reply:
+        raise _inconsistent("sync-reply", "SyncReply", "SyncReply is not as the CPA says")
+    if given is not None:
+        _check_version("SyncReply", given.version)
+        if given.actor != NEXT:
+            raise _inconsistent("sync-actor", "SyncReply/@actor", "SyncReply has another actor than next")
 
 
 def _message_order(message: UserMessage, route: Route) -> None:  # noqa: ARG001 - one shape for all rules
@@ -300,32 +376,21 @@ def _message_order(message: UserMessage, route: Route) -> None:  # noqa: ARG001 
         raise _error("message-order", "NotSupported", "MessageOrder", "MessageOrder is not supported")
 
 
-def _ack_requested(message: UserMessage, route: Route) -> None:
-    wanted = message.ack_requested
-    if wanted is not None and wanted.actor == NEXT_MSH:
-        raise _error(
-            "next-msh", "NotSupported", "AckRequested/@actor", "an acknowledgment for nextMSH is not supported"
-        )
-    if wanted is not None and wanted.actor != TO_PARTY_MSH:
-        raise _inconsistent("ack-actor", "AckRequested/@actor", "AckRequested has another actor than toPartyMSH")
-    if (wanted is not None) != route.ack_requested:
-        raise _inconsistent("ack-requested", "AckRequested", "AckRequested is not as the CPA says")
-    if wanted is not None and wanted.signed != route.ack_signed:
-        raise _inconsistent(
-            "ack-signed", "AckRequested/@signed", "the signed acknowledgment asked for is not as the CPA says"
-        )
+def _manifest(message: UserMessage, route: Route) -> None:  # noqa: ARG001 - one shape for all rules
+    if message.manifest is not None and message.manifest.version != _VERSION:
+        sentence, where = "eb:Manifest is not of version 2.0", f"{_MANIFEST}/@version"
+        raise FormatError("agreement.version", sentence, ebms_code="Inconsistent", location=where)
 
 
-def _sync_reply(message: UserMessage, route: Route) -> None:
-    if (message.sync_reply is not None) != route.sync_reply:
-        raise _inconsistent("sync-reply", "SyncReply", "SyncReply is not as the CPA says")
-    if message.sync_reply is not None and message.sync_reply.actor != NEXT:
-        raise _inconsistent("sync-actor", "SyncReply/@actor", "SyncReply has another actor than next")
+def _check_version(block: str, version: str) -> None:
+    if version != _VERSION:
+        raise _inconsistent("version", f"{block}/@version", f"eb:{block} is not of version 2.0")
 
 
 _RULES: Final[tuple[Callable[[UserMessage, Route], None], ...]] = (
     _duplicate_elimination,
-    _message_order,
-    _sync_reply,
     _ack_requested,
+    _sync_reply,
+    _message_order,
+    _manifest,
 )

@@ -58,8 +58,15 @@ _MUST_UNDERSTAND: Final = name("soap:mustUnderstand")
 def build(message: Message) -> etree._Element:
     """Return the soap:Envelope of a message, without signature: same message, same octets.
 
-    The prefixes soap, eb, xlink and ds are declared once, on the root (B13).
+    The prefixes soap, eb, xlink and ds are declared once, on the root (B13). Blanks at the ends of a text are XML's
+    layout to whoever reads it, so no value should have them.
+
+    Raises:
+        ValueError: a character that XML does not have, or eb:MessageOrder, which Digikoppeling discourages and this
+            library never sends (`digikoppeling-ebms2` h-29).
     """
+    if isinstance(message, UserMessage) and message.message_order:
+        raise ValueError("eb:MessageOrder is never sent")
     return _SOAP.Envelope(
         _SOAP.Header(_message_header(message), *_header_blocks(message)), _SOAP.Body(*_body_blocks(message))
     )
@@ -112,9 +119,9 @@ def _block(tag: str, *parts: etree._Element, actor: str | None = None, version: 
     return element
 
 
-def _body_block(tag: str, *parts: etree._Element) -> etree._Element:
+def _body_block(tag: str, *parts: etree._Element, version: str = "2.0") -> etree._Element:
     element = _EB(tag, *parts)
-    element.set(name("eb:version"), "2.0")
+    element.set(name("eb:version"), version)
     return element
 
 
@@ -213,8 +220,8 @@ def _error(error: EbmsError) -> etree._Element:
 
 def _body_blocks(message: Message) -> list[etree._Element]:
     match message:
-        case UserMessage(manifest=Manifest(hrefs=hrefs)):
-            return [_body_block("Manifest", *map(_reference, hrefs))]
+        case UserMessage(manifest=Manifest(hrefs=hrefs, version=version)):
+            return [_body_block("Manifest", *map(_reference, hrefs), version=version)]
         case StatusRequest():
             return [_body_block("StatusRequest", _EB.RefToMessageId(message.ref_to_message_id))]
         case StatusResponse():
@@ -246,15 +253,21 @@ def read(envelope: etree._Element) -> Message:
     The envelope is judged against our schema first. Nothing is compared with a CPA and no signature is looked at.
 
     Raises:
-        FormatError: not a SOAP envelope, not valid, a part missing or doubled, a header block that must be understood
-            and is not, an unknown signal.
+        FormatError: not a SOAP envelope, a SOAP fault, not valid, a part missing or doubled, a header block that must
+            be understood and is not, an unknown signal, an answer that is bundled with another message.
+
+    Source: `digikoppeling-ebms2` c.1, c.2 and h-30 to h-42.
     """
     if envelope.tag != name("soap:Envelope"):
         raise FormatError("envelope.root", "the document is no SOAP 1.1 envelope")
+    if _xml.children(envelope, "soap:Body/soap:Fault", NS):
+        raise FormatError("envelope.fault", "the envelope holds a SOAP fault and no ebMS message")
     check(envelope)
     _refuse_unknown_blocks(envelope)
     header = _read_header(_xml.one(envelope, _HEADER, NS))
-    if header.service != Service(MSH_SERVICE):
+    is_signal = header.service == Service(MSH_SERVICE)
+    _refuse_bundles(envelope, header.action if is_signal else None)
+    if not is_signal:
         return _read_user_message(envelope, header)
     reader = _SIGNALS.get(header.action)
     if reader is None:
@@ -268,10 +281,17 @@ def read(envelope: etree._Element) -> Message:
 
 
 def read_reference(element: etree._Element) -> DigestReference:
-    """Return what a ds:Reference says; its digest is decoded leniently (CR as a character reference: B28)."""
+    """Return what a ds:Reference says; its digest is decoded leniently (CR as a character reference: B28).
+
+    Raises:
+        FormatError: no URI, which is something else than an empty one; a part missing, doubled or not base64.
+    """
+    uri = element.get("URI")
+    if uri is None:
+        raise FormatError("xml.attribute", "ds:Reference: has no URI", location="ds:Reference")
     path = "ds:Transforms/ds:Transform"
     return DigestReference(
-        uri=element.get("URI", ""),
+        uri=uri,
         digest_method=_xml.one(element, "ds:DigestMethod", NS).get("Algorithm", ""),
         digest=decode_base64(_xml.one(element, "ds:DigestValue", NS), "ds:DigestValue"),
         transforms=tuple(map(read_transform, _xml.children(element, path, NS))),
@@ -279,24 +299,39 @@ def read_reference(element: etree._Element) -> DigestReference:
 
 
 def decode_base64(element: etree._Element, what: str) -> bytes:
-    """Return the octets in an element's base64 text; blanks and CRs between are fine."""
-    text = "".join((element.text or "").split())
+    """Return the octets in an element's base64 text; blanks and CRs between are fine (B28).
+
+    Raises:
+        FormatError: not base64.
+    """
     try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except (binascii.Error, ValueError):
+        octets = _only_text(element, what).encode("ascii").translate(None, b" \t\r\n")
+        return binascii.a2b_base64(octets, strict_mode=True)
+    except ValueError:  # binascii.Error is one, and so is what is not ASCII
         raise FormatError("xml.base64", f"{what}: not base64", location=what) from None
 
 
 def read_transform(element: etree._Element) -> Transform:
-    """Return what a ds:Transform or ds:CanonicalizationMethod says."""
+    """Return what a ds:Transform or ds:CanonicalizationMethod says.
+
+    Raises:
+        FormatError: an XPath that is doubled or holds elements.
+    """
     xpath = _xml.maybe(element, "ds:XPath", NS)
     prefixes = element.find(f"{{{_names.EXC_C14N}}}InclusiveNamespaces")
     return Transform(
         algorithm=element.get("Algorithm", ""),
-        xpath=None if xpath is None else xpath.text or "",
+        xpath=None if xpath is None else _only_text(xpath, "ds:XPath"),
         soap_prefix=None if xpath is None else _soap_prefix(xpath),
         prefix_list=None if prefixes is None else prefixes.get("PrefixList", ""),
     )
+
+
+def _only_text(element: etree._Element, what: str) -> str:
+    """Return an element's text; what stands behind a child of it would be overlooked, so it may have none."""
+    if len(element):
+        raise FormatError("xml.text-only", f"{what}: holds an element, where only text may stand", location=what)
+    return element.text or ""
 
 
 def _soap_prefix(element: etree._Element) -> str | None:
@@ -316,11 +351,54 @@ def _with_numeric_must_understand(envelope: etree._Element) -> etree._Element:
     return judged
 
 
+_KNOWN_BLOCKS: Final = frozenset(
+    map(
+        name,
+        (
+            "eb:MessageHeader",
+            "eb:SyncReply",
+            "eb:MessageOrder",
+            "eb:AckRequested",
+            "eb:Acknowledgment",
+            "eb:ErrorList",
+            "ds:Signature",
+        ),
+    )
+)
+
+
 def _refuse_unknown_blocks(envelope: etree._Element) -> None:
+    """Refuse a header block that must be understood and is not; others are passed over (`h-33`)."""
     for block in _xml.one(envelope, "soap:Header", NS):
-        known = etree.QName(block).namespace in (_names.EB, _names.DS)
-        if not known and block.get(_MUST_UNDERSTAND) in ("1", "true"):
-            raise FormatError("soap.must-understand", "a header block that must be understood is not known here")
+        if block.tag not in _KNOWN_BLOCKS and _attribute(block, "soap:mustUnderstand") in {"1", "true"}:
+            raise FormatError(
+                "soap.must-understand",
+                "a header block that must be understood is not known here",
+                ebms_code="NotSupported",
+                location="//Header",
+            )
+
+
+_ANSWERS: Final = {
+    "Acknowledgment": "soap:Header/eb:Acknowledgment",
+    "MessageError": "soap:Header/eb:ErrorList",
+    "StatusRequest": "soap:Body/eb:StatusRequest",
+    "StatusResponse": "soap:Body/eb:StatusResponse",
+}
+
+
+def _refuse_bundles(envelope: etree._Element, action: str | None) -> None:
+    """Refuse an answer inside another message: acknowledgments stand alone (`a.2`), and none is lost silently."""
+    for answer, path in _ANSWERS.items():
+        if answer != action and _xml.children(envelope, path, NS):
+            raise FormatError(
+                "envelope.bundle", f"{path}: bundled with another message", ebms_code="NotSupported", location=path
+            )
+
+
+def _attribute(element: etree._Element, prefixed: str, default: str = "") -> str:
+    """Return an attribute as the schema's collapsed types (booleans, names, URIs) understand it: without blanks."""
+    return element.get(name(prefixed), default).strip()
 
 
 def _read_header(element: etree._Element) -> MessageHeader:
@@ -343,18 +421,27 @@ def _read_header(element: etree._Element) -> MessageHeader:
 
 def _read_party(element: etree._Element) -> Party:
     ids = tuple(
-        PartyId(_xml.content(child), child.get(name("eb:type"))) for child in _xml.children(element, "eb:PartyId", NS)
+        PartyId(_filled(child, "eb:PartyId"), child.get(name("eb:type")))
+        for child in _xml.children(element, "eb:PartyId", NS)
     )
     return Party(ids, _optional_text(element, "eb:Role"))
 
 
 def _read_service(element: etree._Element) -> Service:
-    return Service(_xml.content(element), element.get(name("eb:type")))
+    return Service(_filled(element, "eb:Service"), element.get(name("eb:type")))
+
+
+def _filled(element: etree._Element, what: str) -> str:
+    """Return an element's text, which blanks alone are not."""
+    found = _xml.content(element)
+    if not found:
+        raise FormatError("xml.empty", f"{what}: is empty", location=what)
+    return found
 
 
 def _optional_text(parent: etree._Element, path: str) -> str | None:
     element = _xml.maybe(parent, path, NS)
-    return None if element is None else _xml.content(element)
+    return None if element is None else _filled(element, path)
 
 
 def _optional_moment(parent: etree._Element, path: str) -> datetime | None:
@@ -376,8 +463,8 @@ def _read_ack_requested(element: etree._Element | None) -> AckRequested | None:
     if element is None:
         return None
     return AckRequested(
-        signed=element.get(name("eb:signed")) in ("true", "1"),
-        actor=element.get(name("soap:actor"), TO_PARTY_MSH),
+        signed=_attribute(element, "eb:signed") in {"true", "1"},
+        actor=_attribute(element, "soap:actor", TO_PARTY_MSH),
         version=element.get(name("eb:version"), ""),
     )
 
@@ -386,13 +473,13 @@ def _read_sync_reply(envelope: etree._Element) -> SyncReply | None:
     element = _xml.maybe(envelope, "soap:Header/eb:SyncReply", NS)
     if element is None:
         return None
-    return SyncReply(element.get(name("soap:actor")), element.get(name("eb:version"), ""))
+    return SyncReply(_attribute(element, "soap:actor"), element.get(name("eb:version"), ""))
 
 
 def _read_manifest(element: etree._Element | None) -> Manifest | None:
     if element is None:
         return None
-    hrefs = tuple(child.get(name("xlink:href"), "") for child in _xml.children(element, "eb:Reference", NS))
+    hrefs = tuple(_attribute(child, "xlink:href") for child in _xml.children(element, "eb:Reference", NS))
     return Manifest(hrefs, element.get(name("eb:version"), ""))
 
 
@@ -405,7 +492,7 @@ def _read_acknowledgment(envelope: etree._Element, header: MessageHeader) -> Ack
         ref_to_message_id=_xml.text(element, "eb:RefToMessageId", NS),
         sender=None if acker is None else _read_party(acker),
         references=tuple(map(read_reference, _xml.children(element, "ds:Reference", NS))),
-        actor=element.get(name("soap:actor")),
+        actor=_attribute(element, "soap:actor") or None,
     )
 
 
@@ -414,18 +501,29 @@ def _read_message_error(envelope: etree._Element, header: MessageHeader) -> Mess
     return MessageError(
         header=header,
         errors=tuple(map(_read_error, _xml.children(element, "eb:Error", NS))),
-        highest_severity=cast("ErrorSeverity", element.get(name("eb:highestSeverity"))),
+        highest_severity=_severity(element, "eb:highestSeverity"),
     )
 
 
 def _read_error(element: etree._Element) -> EbmsError:
     return EbmsError(
         code=element.get(name("eb:errorCode"), ""),
-        severity=cast("ErrorSeverity", element.get(name("eb:severity"))),
+        severity=_severity(element, "eb:severity"),
         location=element.get(name("eb:location"), ""),
-        description=_optional_text(element, "eb:Description") or "",
-        context=element.get(name("eb:codeContext"), ERROR_CONTEXT),
+        description=_description(element),
+        context=_attribute(element, "eb:codeContext", ERROR_CONTEXT),
     )
+
+
+def _description(element: etree._Element) -> str:
+    """Return the words that go with an error; they may be absent or blank (`h-42`)."""
+    found = _xml.maybe(element, "eb:Description", NS)
+    return "" if found is None else _xml.content(found)
+
+
+def _severity(element: etree._Element, attribute: str) -> ErrorSeverity:
+    """Return a severity; the schema knows two."""
+    return "Warning" if _attribute(element, attribute) == "Warning" else "Error"
 
 
 def _read_ping(envelope: etree._Element, header: MessageHeader) -> Ping:
@@ -449,7 +547,7 @@ def _read_status_response(envelope: etree._Element, header: MessageHeader) -> St
     element = _xml.one(envelope, "soap:Body/eb:StatusResponse", NS)
     return StatusResponse(
         header=header,
-        status=cast("MessageStatus", element.get(name("eb:messageStatus"))),
+        status=cast("MessageStatus", _attribute(element, "eb:messageStatus")),  # one of the five, says the schema
         ref_to_message_id=_xml.text(element, "eb:RefToMessageId", NS),
         timestamp=_optional_moment(element, "eb:Timestamp"),
     )

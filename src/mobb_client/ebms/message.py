@@ -19,6 +19,12 @@ MessageStatus = Literal["UnAuthorized", "NotRecognized", "Received", "Processed"
 ErrorSeverity = Literal["Warning", "Error"]
 
 
+def _require_aware(*moments: datetime | None) -> None:
+    """Refuse a datetime without zone: written as UTC it would be hours off (B20)."""
+    if any(moment is not None and moment.utcoffset() is None for moment in moments):
+        raise ValueError("a moment needs a time zone")
+
+
 @dataclass(frozen=True, slots=True)
 class PartyId:
     """One eb:PartyId: an OIN with the type ``urn:osb:oin``, or another number with another type."""
@@ -56,7 +62,12 @@ class MessageHeader:
     """The eb:MessageHeader that every message has.
 
     `timestamp` and `time_to_live` are aware datetimes; `time_to_live` and `duplicate_elimination` belong to reliable
-    user messages only. Source: msg-header-2_0.xsd; `digikoppeling-ebms2` c.2.
+    user messages only. `message_id` is compared as it stands and never altered (B18).
+
+    Raises:
+        ValueError: a datetime without zone.
+
+    Source: msg-header-2_0.xsd; `digikoppeling-ebms2` c.2.
     """
 
     sender: Party
@@ -71,6 +82,10 @@ class MessageHeader:
     time_to_live: datetime | None = None
     duplicate_elimination: bool = False
     version: str = "2.0"
+
+    def __post_init__(self) -> None:
+        """Refuse moments without a zone."""
+        _require_aware(self.timestamp, self.time_to_live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +148,8 @@ class UserMessage:
 class Acknowledgment:
     """The other message handler has stored the message; nothing is said of its processing.
 
-    `references` repeats the digests of the signature of the acknowledged message. Source: ebMS 2.0 section 6.3.2.
+    `ref_to_message_id` names the acknowledged message, also where the header does not (B17); `timestamp` is when it was
+    received; `references` repeats the digests of its signature. Source: ebMS 2.0 section 6.3.2.
     """
 
     header: MessageHeader
@@ -142,6 +158,10 @@ class Acknowledgment:
     sender: Party | None = None
     references: tuple[DigestReference, ...] = ()
     actor: str | None = TO_PARTY_MSH
+
+    def __post_init__(self) -> None:
+        """Refuse a moment without a zone."""
+        _require_aware(self.timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +216,10 @@ class StatusResponse:
     status: MessageStatus
     ref_to_message_id: str
     timestamp: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a moment without a zone."""
+        _require_aware(self.timestamp)
 
 
 Message = UserMessage | Acknowledgment | MessageError | Ping | Pong | StatusRequest | StatusResponse
