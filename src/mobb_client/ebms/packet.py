@@ -15,8 +15,9 @@ from lxml import etree
 
 from mobb_client import _xml
 from mobb_client.ebms import envelope, mime, signature
-from mobb_client.ebms.cpa import Signing
 from mobb_client.ebms.message import DigestReference, Message, UserMessage
+from mobb_client.ebms.routes import Signing
+from mobb_client.ebms.signature_values import LOCATION
 from mobb_client.errors import SignatureError
 from mobb_client.pki.certificate import Certificate
 from mobb_client.pki.identity import Identity
@@ -71,25 +72,33 @@ def write(message: Message, payloads: Sequence[Payload], sink: BinaryIO, signer:
         signer: who signs, when the CPA asks for it.
 
     Raises:
-        FormatError: the envelope is not valid: nothing was written.
-        ValueError: Manifest and payloads differ.
+        FormatError: the envelope is not valid.
+        ValueError: Manifest and payloads differ, a Content-ID twice, or characters that XML or MIME cannot hold.
+        ConfigurationError: the CPA names an algorithm that is not allowed, or the key cannot sign.
+        OSError: the file took less than it was given.
+
+    Of the first three nothing is written. When a payload's own function raises, there is no envelope in the file yet:
+    what stands there cannot be taken for a message.
 
     Source: `digikoppeling-ebms2` b.2, d.2 to d.5.
     """
-    _check_manifest(message, payloads)
+    _check_payloads(message, payloads)
     root = envelope.build(message)
     unsigned = _prepare(root, payloads, signer)
     envelope.check(root)
     if not payloads:
         return _write_bare(message, root, unsigned, sink)
-    return _write_multipart(message, payloads, root, unsigned, sink, signer)
+    body = _Body(message.header.message_id, payloads, signature.hash_name(signer.signing) if signer else "sha256")
+    return body.write(sink, root, unsigned)
 
 
-def _check_manifest(message: Message, payloads: Sequence[Payload]) -> None:
+def _check_payloads(message: Message, payloads: Sequence[Payload]) -> None:
     manifest = message.manifest if isinstance(message, UserMessage) else None
-    listed = manifest.hrefs if manifest else ()
-    if list(listed) != [f"cid:{payload.content_id}" for payload in payloads]:
+    content_ids = [payload.content_id for payload in payloads]
+    if list(manifest.hrefs if manifest else ()) != [f"cid:{content_id}" for content_id in content_ids]:
         raise ValueError("the Manifest must list the payloads' Content-IDs, in their order")
+    if len({*content_ids, message.header.message_id}) <= len(content_ids):
+        raise ValueError("the payloads' Content-IDs and the MessageId must all differ")
 
 
 def _prepare(root: etree._Element, payloads: Sequence[Payload], signer: Signer | None) -> signature.Unsigned | None:
@@ -104,54 +113,71 @@ def _octets(root: etree._Element) -> bytes:
 
 def _write_bare(message: Message, root: etree._Element, unsigned: signature.Unsigned | None, sink: BinaryIO) -> Packet:
     references = unsigned.sign([]) if unsigned else ()
-    size = sink.write(_octets(root))
+    octets = _octets(root)
+    _require_written(sink.write(octets), len(octets))
     message_id = message.header.message_id
     headers = mime.http_headers(message_id, multipart=False)
-    return Packet(message_id=message_id, headers=headers, size=size, references=references)
+    return Packet(message_id=message_id, headers=headers, size=len(octets), references=references)
 
 
-def _write_multipart(  # noqa: PLR0913, PLR0917 - the parts of one message, once
-    message: Message,
-    payloads: Sequence[Payload],
-    root: etree._Element,
-    unsigned: signature.Unsigned | None,
-    sink: BinaryIO,
-    signer: Signer | None,
-) -> Packet:
-    message_id = message.header.message_id
-    start = sink.tell()
-    head = mime.part_head(message_id, message_id, _XML_TYPE)
-    room = len(head) + len(_octets(root))
-    sink.seek(start + room)
-    hash_name = signature.hash_name(signer.signing) if signer else "sha256"
-    digests = [_write_payload(message_id, payload, sink, hash_name) for payload in payloads]
-    sink.write(mime.closing(message_id))
-    end = sink.tell()
-    references = unsigned.sign(digests) if unsigned else ()
-    sink.seek(start)
-    if sink.write(head + _octets(root)) != room:
-        raise SignatureError("signature.size", "the signature did not fit the room that was left for it")
-    sink.seek(end)
-    return Packet(
-        message_id=message_id,
-        headers=mime.http_headers(message_id, multipart=True),
-        size=end - start,
-        references=references,
-        payload_digests=tuple((p.content_id, d) for p, d in zip(payloads, digests, strict=True)),
-    )
+def _require_written(took: int, given: int) -> None:
+    """An unbuffered file may take less than it is given, and says so only in a number."""
+    if took != given:
+        raise OSError(f"the file took {took} octets of {given}")
 
 
-def _write_payload(message_id: str, payload: Payload, sink: BinaryIO, hash_name: str) -> bytes:
-    """Write one part and return the digest of its octets, taken as they pass."""
-    sink.write(b"\r\n" + mime.part_head(message_id, payload.content_id, payload.content_type, payload.filename))
-    digest = hashlib.new(hash_name)
+class _Body:
+    """A multipart body on its way into a file; all that MIME can refuse is refused when this is made."""
 
-    def pass_on(block: bytes) -> None:
-        digest.update(block)
-        sink.write(block)
+    def __init__(self, message_id: str, payloads: Sequence[Payload], hash_name: str) -> None:
+        self._message_id = message_id
+        self._payloads = payloads
+        self._hash_name = hash_name
+        self._head = mime.part_head(message_id, message_id, _XML_TYPE)
+        self._heads = [mime.part_head(message_id, p.content_id, p.content_type, p.filename) for p in payloads]
+        self._size = 0
 
-    payload.write(pass_on)
-    return digest.digest()
+    def write(self, sink: BinaryIO, root: etree._Element, unsigned: signature.Unsigned | None) -> Packet:
+        start = sink.tell()
+        room = len(self._head) + len(_octets(root))
+        self._put(sink, bytes(room))  # no hole: nothing of an older message may shine through
+        digests = [self._put_payload(sink, head, p) for head, p in zip(self._heads, self._payloads, strict=True)]
+        self._put(sink, mime.closing(self._message_id))
+        end = sink.tell()
+        _require_written(end - start, self._size)
+        references = unsigned.sign(digests) if unsigned else ()
+        self._fill_in(sink, start, room, self._head + _octets(root))
+        sink.seek(end)
+        return Packet(
+            message_id=self._message_id,
+            headers=mime.http_headers(self._message_id, multipart=True),
+            size=self._size,
+            references=references,
+            payload_digests=tuple((p.content_id, digest) for p, digest in zip(self._payloads, digests, strict=True)),
+        )
+
+    def _put(self, sink: BinaryIO, octets: bytes) -> None:
+        sink.write(octets)
+        self._size += len(octets)
+
+    def _put_payload(self, sink: BinaryIO, head: bytes, payload: Payload) -> bytes:
+        """Write one part and return the digest of its octets, taken as they pass."""
+        self._put(sink, b"\r\n" + head)
+        digest = hashlib.new(self._hash_name)
+
+        def pass_on(block: bytes) -> None:
+            digest.update(block)
+            self._put(sink, block)
+
+        payload.write(pass_on)
+        return digest.digest()
+
+    @staticmethod
+    def _fill_in(sink: BinaryIO, start: int, room: int, octets: bytes) -> None:
+        if len(octets) != room:
+            raise RuntimeError("the signature did not fit the room that was left for it")
+        sink.seek(start)
+        _require_written(sink.write(octets), room)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,14 +218,11 @@ def verify(received: Received, signing: Signing, certificate: Certificate, *, sy
     Source: `digikoppeling-ebms2` d.7.
     """
     if received.signature is None:
-        raise SignatureError("signature.missing", "the CPA asks for a signature and there is none", location=_WHERE)
+        raise SignatureError("signature.missing", "the CPA asks for a signature and there is none", location=LOCATION)
     content_ids = [part.content_id for part in received.parts]
     signature.check_policy(received.root, received.signature, content_ids, signing, synchronous=synchronous)
     signature.verify(received.root, received.signature, received.parts, certificate)
     if not certificate.valid_at(received.message.header.timestamp):
         raise SignatureError(
-            "signature.certificate.dates", "the certificate was not valid at the message's time", location=_WHERE
+            "signature.certificate.dates", "the certificate was not valid at the message's time", location=LOCATION
         )
-
-
-_WHERE: Final = "//Header/Signature"

@@ -10,12 +10,9 @@ Source: `digikoppeling-ebms2` section d; ebMS 2.0 section 4.1.3.
 from __future__ import annotations
 
 import binascii
-import copy
 import hashlib
 import hmac
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -28,72 +25,46 @@ from lxml.builder import ElementMaker
 from mobb_client import _xml
 from mobb_client.ebms import _names, envelope
 from mobb_client.ebms._names import NS, name
-from mobb_client.ebms.cpa import Signing
-from mobb_client.ebms.message import NEXT, NEXT_MSH, DigestReference, Transform
-from mobb_client.ebms.mime import Part
-from mobb_client.errors import ConfigurationError, Finding, FormatError, SignatureError
-from mobb_client.pki.certificate import Certificate
+from mobb_client.ebms.canonical import C14N, C14N_METHODS, ENVELOPE_TRANSFORMS, envelope_octets, signed_info_octets
+from mobb_client.ebms.message import DigestReference
+from mobb_client.ebms.mime import Part, match_content_id
+from mobb_client.ebms.routes import Signing
+from mobb_client.ebms.signature_policy import check_policy
+from mobb_client.ebms.signature_values import (
+    HASH_FUNCTIONS,
+    LOCATION,
+    SIGNATURE_ALGORITHMS,
+    Signature,
+    hash_name,
+    signature_hash,
+)
+from mobb_client.errors import ConfigurationError, FormatError, SignatureError
+from mobb_client.pki.certificate import Certificate, leaf
 from mobb_client.pki.identity import HashName, Identity
 
+__all__ = [
+    "ENVELOPE_TRANSFORMS",
+    "HASH_FUNCTIONS",
+    "SIGNATURE_ALGORITHMS",
+    "Signature",
+    "Unsigned",
+    "check_policy",
+    "check_receipt",
+    "digest_holds",
+    "find",
+    "hash_name",
+    "sign",
+    "value_holds",
+    "verify",
+]
+
 _DS: Final = ElementMaker(namespace=_names.DS, nsmap=NS)
-
-C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
-_C14N_11: Final = "http://www.w3.org/2006/12/xml-c14n11"
-_C14N_METHODS: Final[dict[str, bool]] = {  # whether it is the exclusive one
-    C14N: False,
-    C14N + "#WithComments": False,
-    _C14N_11: False,
-    _C14N_11 + "#WithComments": False,
-    _names.EXC_C14N: True,
-    _names.EXC_C14N + "WithComments": True,
-}
-_ENVELOPED: Final = _names.DS + "enveloped-signature"
-_XPATH: Final = "http://www.w3.org/TR/1999/REC-xpath-19991116"
-_WITHOUT_NEXT_ACTOR: Final = (
-    f'not(ancestor-or-self::node()[@soap:actor="{NEXT_MSH}"]|ancestor-or-self::node()[@soap:actor="{NEXT}"])'
-)
-ENVELOPE_TRANSFORMS: Final = (
-    Transform(_ENVELOPED),
-    Transform(_XPATH, xpath=_WITHOUT_NEXT_ACTOR, soap_prefix="soap"),
-    Transform(C14N),
-)
-
-HASH_FUNCTIONS: Final[dict[str, HashName]] = {
-    "http://www.w3.org/2001/04/xmlenc#sha256": "sha256",
-    "http://www.w3.org/2001/04/xmldsig-more#sha384": "sha384",
-    "http://www.w3.org/2001/04/xmlenc#sha512": "sha512",
-}
-SIGNATURE_ALGORITHMS: Final[dict[str, HashName]] = {
-    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256": "sha256",
-    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384": "sha384",
-    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512": "sha512",
-}
 _HASHES: Final[dict[HashName, HashAlgorithm]] = {
     "sha256": SHA256(),
     "sha384": SHA384(),
     "sha512": SHA512(),
 }
-
-
-def hash_name(signing: Signing) -> HashName:
-    """Return the digest that a CPA names, as hashlib calls it.
-
-    Raises:
-        ConfigurationError: none that Digikoppeling allows.
-
-    Source: Digikoppeling Beveiligingsstandaarden SIGN001 to SIGN004; `digikoppeling-ebms2` d.5.
-    """
-    return _allowed(signing.hash_function, HASH_FUNCTIONS, "HashFunction")
-
-
-def _signature_hash(signing: Signing) -> HashName:
-    return _allowed(signing.signature_algorithm, SIGNATURE_ALGORITHMS, "SignatureAlgorithm")
-
-
-def _allowed(uri: str, known: Mapping[str, HashName], field: str) -> HashName:
-    if uri not in known:
-        raise ConfigurationError(Finding("cpa.algorithm", field=field, measure=uri[:100]))
-    return known[uri]
+_MAX_CERTIFICATES: Final = 8  # in one KeyInfo; finding the signer's among them costs their number squared
 
 
 # Making
@@ -134,11 +105,11 @@ class Unsigned:
         for element, digest in zip(references[1:], digests, strict=True):
             _xml.one(element, "ds:DigestValue", NS).text = _base64(digest)
         octets = etree.tostring(self._signed_info, method="c14n")
-        self._value.text = _base64(self._identity.sign(octets, _signature_hash(self._signing)))
+        self._value.text = _base64(self._identity.sign(octets, signature_hash(self._signing)))
         return tuple(map(envelope.read_reference, references))
 
     def _envelope_digest(self) -> bytes:
-        return hashlib.new(hash_name(self._signing), _canonical(self._root, ENVELOPE_TRANSFORMS)).digest()
+        return hashlib.new(hash_name(self._signing), envelope_octets(self._root, ENVELOPE_TRANSFORMS)).digest()
 
 
 def sign(
@@ -161,18 +132,6 @@ def sign(
 # Reading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """What a ds:Signature claims. Nothing of it is verified or trusted."""
-
-    signed_info: etree._Element
-    canonicalization: Transform
-    algorithm: str
-    references: tuple[DigestReference, ...]
-    value: bytes
-    certificate: Certificate | None
-
-
 def find(root: etree._Element) -> Signature | None:
     """Return the signature of an envelope, or None when it has none.
 
@@ -186,14 +145,13 @@ def find(root: etree._Element) -> Signature | None:
     if not found:
         return None
     if len(found) > 1:
-        raise SignatureError("signature.several", f"{len(found)} signatures, of which one is allowed", location=_WHERE)
+        raise SignatureError(
+            "signature.several", f"{len(found)} signatures, of which one is allowed", location=LOCATION
+        )
     parent = found[0].getparent()
     if parent is None or parent.tag != name("soap:Header") or parent.getparent() is not root:
-        raise SignatureError("signature.misplaced", "the signature is no child of soap:Header", location=_WHERE)
+        raise SignatureError("signature.misplaced", "the signature is no child of soap:Header", location=LOCATION)
     return _read(found[0])
-
-
-_WHERE: Final = "//Header/Signature"
 
 
 def _read(element: etree._Element) -> Signature:
@@ -210,181 +168,25 @@ def _read(element: etree._Element) -> Signature:
 
 
 def _key_info_certificate(element: etree._Element) -> Certificate | None:
+    """Return the signer's certificate in KeyInfo: the only one, or the one at the bottom of the chain."""
     found = _xml.children(element, "ds:KeyInfo/ds:X509Data/ds:X509Certificate", NS)
     if not found:
         return None
+    if len(found) > _MAX_CERTIFICATES:
+        raise FormatError("signature.certificate.several", f"{len(found)} certificates in ds:KeyInfo")
+    certificates = list(dict.fromkeys(map(_certificate, found)))
     try:
-        return Certificate.from_der(envelope.decode_base64(found[0], "ds:X509Certificate"))
+        return certificates[0] if len(certificates) == 1 else leaf(certificates)
+    except ConfigurationError:
+        sentence = "the certificates in ds:KeyInfo are not one certificate with its chain"
+        raise FormatError("signature.certificate.several", sentence) from None
+
+
+def _certificate(element: etree._Element) -> Certificate:
+    try:
+        return Certificate.from_der(envelope.decode_base64(element, "ds:X509Certificate"))
     except ConfigurationError:
         raise FormatError("signature.certificate.unreadable", "ds:X509Certificate: not a certificate") from None
-
-
-# The policy: everything that must hold before any arithmetic
-
-
-def check_policy(
-    root: etree._Element,
-    signature: Signature,
-    content_ids: Sequence[str | None],
-    signing: Signing | None,
-    *,
-    synchronous: bool | None,
-) -> None:
-    """Refuse a signed message whose signature could not mean what it seems to mean; no arithmetic is done.
-
-    Args:
-        root: the envelope.
-        signature: its signature.
-        content_ids: Content-ID of every MIME part after the root, None where a part has none.
-        signing: the algorithms that the CPA names; None accepts what Digikoppeling allows.
-        synchronous: whether the CPA is synchronous, so that one eb:SyncReply may be outside the signature; None
-            when no CPA is at hand.
-
-    Raises:
-        SignatureError: with its own code for each rule.
-
-    Source: `digikoppeling-ebms2` d.7 steps 2 to 4; B30, B74.
-    """
-    _check_single_blocks(root)
-    _check_algorithms(signature, signing)
-    _check_references(signature.references)
-    _check_parts(root, signature.references, content_ids)
-    _check_transforms(root, signature)
-    _check_exempt(root, signature, synchronous=synchronous)
-
-
-def _refuse(code: str, sentence: str) -> SignatureError:
-    return SignatureError(f"signature.{code}", sentence, location=_WHERE)
-
-
-def _check_single_blocks(root: etree._Element) -> None:
-    for path in ("soap:Header", "soap:Body"):
-        if len(_xml.children(root, path, NS)) != 1:
-            raise _refuse("block-twice", f"{path} must stand in the envelope once")
-    tags = [block.tag for block in _xml.one(root, "soap:Header", NS)]
-    if len(tags) != len(set(tags)):
-        raise _refuse("block-twice", "a header block stands in the envelope twice")
-    if len(_xml.children(root, "soap:Body/eb:Manifest", NS)) > 1:
-        raise _refuse("block-twice", "eb:Manifest stands in the envelope twice")
-
-
-def _check_algorithms(signature: Signature, signing: Signing | None) -> None:
-    methods = [signing.signature_algorithm] if signing else SIGNATURE_ALGORITHMS
-    digests = [signing.hash_function] if signing else HASH_FUNCTIONS
-    if signature.algorithm not in methods or signature.algorithm not in SIGNATURE_ALGORITHMS:
-        raise _refuse("algorithm", "SignatureMethod is not the one agreed")
-    for reference in signature.references:
-        if reference.digest_method not in digests or reference.digest_method not in HASH_FUNCTIONS:
-            raise _refuse("digest-method", "DigestMethod of a reference is not the one agreed")
-    if signature.canonicalization.algorithm not in _C14N_METHODS:
-        raise _refuse("canonicalization", "CanonicalizationMethod is not one of the four allowed")
-
-
-def _check_references(references: Iterable[DigestReference]) -> None:
-    uris = [reference.uri for reference in references]
-    if len(uris) != len(set(uris)):
-        raise _refuse("reference-twice", "two references have the same URI")
-    if "" not in uris:
-        raise _refuse("envelope-not-covered", 'no reference covers the envelope (URI="")')
-    if not all(uri.startswith("cid:") for uri in uris if uri):
-        raise _refuse("reference-elsewhere", "a reference points outside the message")
-
-
-def _check_parts(
-    root: etree._Element, references: Iterable[DigestReference], content_ids: Sequence[str | None]
-) -> None:
-    """References, MIME parts and Manifest must name the same Content-IDs, each once."""
-    if None in content_ids:
-        raise _refuse("part-unnamed", "a MIME part has no Content-ID, so that nothing can cover it")
-    if len(content_ids) != len(set(content_ids)):
-        raise _refuse("part-twice", "two MIME parts have the same Content-ID")
-    covered = {reference.uri.removeprefix("cid:") for reference in references if reference.uri}
-    if uncovered := len(set(content_ids) - covered):
-        raise _refuse("part-not-covered", f"{uncovered} MIME part(s) not covered by the signature")
-    if missing := len(covered - set(content_ids)):
-        raise SignatureError(
-            "signature.part-missing",
-            f"{missing} reference(s) to a MIME part that is not there",
-            ebms_code="MimeProblem",
-        )
-    listed = [
-        element.get(name("xlink:href"), "").removeprefix("cid:")
-        for element in _xml.children(root, "soap:Body/eb:Manifest/eb:Reference", NS)
-    ]
-    if sorted(listed) != sorted(covered):
-        raise _refuse("manifest", "eb:Manifest does not list the parts that the signature covers")
-
-
-def _check_transforms(root: etree._Element, signature: Signature) -> None:
-    for reference in signature.references:
-        if reference.uri and reference.transforms:
-            raise _refuse("payload-transform", "a reference to a payload has a transform")
-    namespaces = {etree.QName(element).namespace for element in signature.signed_info.iter(etree.Element)}
-    if not namespaces <= {_names.DS, _names.EXC_C14N}:
-        raise _refuse("foreign", "SignedInfo holds an element of another namespace")
-    transforms = _envelope_reference(signature).transforms
-    kinds = [_kind(transform) for transform in transforms]
-    if sorted(kinds) not in (
-        ["c14n", "enveloped"],
-        ["c14n", "enveloped", "xpath"],
-        ["enveloped"],
-        ["enveloped", "xpath"],
-    ):
-        raise _refuse("transform", "the envelope's transforms are not those of ebMS 2.0")
-    if "c14n" in kinds and kinds[-1] != "c14n":
-        raise _refuse("transform", "the envelope's C14N is not the last transform")
-    used = {*(transform.algorithm for transform in transforms), signature.canonicalization.algorithm}
-    if used & {_C14N_11, _C14N_11 + "#WithComments"} and root.xpath("boolean(//@xml:id|//@xml:base)"):
-        raise _refuse("canonicalization", "C14N 1.1 with xml:id or xml:base is not read here")
-
-
-def _kind(transform: Transform) -> str:
-    """Return which of the three allowed transforms it is; anything else is refused."""
-    if transform.algorithm == _ENVELOPED:
-        return "enveloped"
-    if transform.algorithm in _C14N_METHODS:
-        return "c14n"
-    if transform.algorithm == _XPATH and _is_next_actor_xpath(transform):
-        return "xpath"
-    raise _refuse("transform", "a transform is none of those that ebMS 2.0 names")
-
-
-def _is_next_actor_xpath(transform: Transform) -> bool:
-    """Compare an XPath with the one of ebMS 2.0: blanks, quotes and the SOAP prefix may differ (`h-3`)."""
-    if transform.xpath is None or transform.soap_prefix is None:
-        return False
-    given = re.sub(r"\s+", "", transform.xpath).replace("'", '"')
-    return given == _WITHOUT_NEXT_ACTOR.replace("@soap:", f"@{transform.soap_prefix}:")
-
-
-def _check_exempt(root: etree._Element, signature: Signature, *, synchronous: bool | None) -> None:
-    """What the XPath leaves out may be one SyncReply of the header, and only under a synchronous CPA."""
-    if not _has_xpath(_envelope_reference(signature).transforms):
-        return
-    exempt = _next_actor_elements(root)
-    replies = [e for e in exempt if e.tag == name("eb:SyncReply") and _is_header_block(e, root)]
-    if len(exempt) != len(replies):
-        raise _refuse("exempt", "an element is taken out of the signature by its soap:actor")
-    if replies and synchronous is False:
-        raise _refuse("exempt", "eb:SyncReply, outside the signature, under a CPA that is not synchronous")
-
-
-def _is_header_block(element: etree._Element, root: etree._Element) -> bool:
-    parent = element.getparent()
-    return parent is not None and parent.tag == name("soap:Header") and parent.getparent() is root
-
-
-def _next_actor_elements(root: etree._Element) -> list[etree._Element]:
-    actor = name("soap:actor")
-    return [element for element in root.iter(etree.Element) if element.get(actor) in (NEXT, NEXT_MSH)]
-
-
-def _has_xpath(transforms: Iterable[Transform]) -> bool:
-    return any(transform.algorithm == _XPATH for transform in transforms)
-
-
-def _envelope_reference(signature: Signature) -> DigestReference:
-    return next(reference for reference in signature.references if not reference.uri)
 
 
 # The arithmetic
@@ -392,6 +194,12 @@ def _envelope_reference(signature: Signature) -> DigestReference:
 
 def verify(root: etree._Element, signature: Signature, parts: Sequence[Part], certificate: Certificate) -> None:
     """Verify every digest and the signature's value with one certificate. `check_policy` must have passed.
+
+    Args:
+        root: the envelope.
+        signature: its signature.
+        parts: all MIME parts after the root.
+        certificate: the one that the CPA names; the one in the message is only compared with it.
 
     Raises:
         SignatureError: a digest differs (the sentence names the reference), the value does not hold, or KeyInfo
@@ -401,99 +209,60 @@ def verify(root: etree._Element, signature: Signature, parts: Sequence[Part], ce
     """
     if signature.certificate is not None and signature.certificate != certificate:
         raise _refuse("certificate", "KeyInfo holds another certificate than the agreed one")
+    octets = _by_content_id(parts)
     for reference in signature.references:
-        if not digest_holds(root, reference, parts):
-            what = f"part {reference.uri}" if reference.uri else "the envelope"
+        if not _digest_holds(root, reference, octets):
+            what = f"part {reference.uri[:100]}" if reference.uri else "the envelope"
             raise _refuse("digest", f"{what} was changed after signing: its digest differs")
     if not value_holds(signature, certificate):
         raise _refuse("value", "the signature's value does not hold with the agreed certificate")
 
 
+def _refuse(code: str, sentence: str) -> SignatureError:
+    return SignatureError(f"signature.{code}", sentence, location=LOCATION)
+
+
 def digest_holds(root: etree._Element, reference: DigestReference, parts: Sequence[Part]) -> bool | None:
-    """Return whether one reference's digest holds; None when the part is not at hand."""
-    if not reference.uri:
-        octets: bytes | None = _canonical(root, reference.transforms)
+    """Return whether one reference's digest holds; None when the part is not at hand, or nobody here knows the digest.
+
+    Raises:
+        SignatureError: the envelope has no canonical form (`check_policy` says so first).
+    """
+    return _digest_holds(root, reference, _by_content_id(parts))
+
+
+def _by_content_id(parts: Sequence[Part]) -> dict[str | None, bytes]:
+    return {part.content_id: part.octets for part in parts if part.content_id is not None}
+
+
+def _digest_holds(root: etree._Element, reference: DigestReference, parts: Mapping[str | None, bytes]) -> bool | None:
+    if reference.uri:
+        octets = parts.get(match_content_id(reference.uri, parts))
     else:
-        octets = next((part.octets for part in parts if f"cid:{part.content_id}" == reference.uri), None)
-    if octets is None:
+        octets = envelope_octets(root, reference.transforms)
+    if octets is None or reference.digest_method not in HASH_FUNCTIONS:
         return None
-    return hmac.compare_digest(hashlib.new(HASH_FUNCTIONS[reference.digest_method], octets).digest(), reference.digest)
+    digest = hashlib.new(HASH_FUNCTIONS[reference.digest_method], octets).digest()
+    return hmac.compare_digest(digest, reference.digest)
 
 
 def value_holds(signature: Signature, certificate: Certificate) -> bool:
-    """Return whether the signature's value holds over SignedInfo with this certificate."""
-    key = certificate.x509.public_key()
+    """Return whether the signature's value holds over SignedInfo with this certificate: by an algorithm known here.
+
+    Raises:
+        SignatureError: SignedInfo has no canonical form (`check_policy` says so first).
+    """
+    known = signature.algorithm in SIGNATURE_ALGORITHMS and signature.canonicalization.algorithm in C14N_METHODS
+    key = certificate.x509.public_key() if known and certificate.is_rsa else None
     if not isinstance(key, RSAPublicKey):
         return False
     algorithm = _HASHES[SIGNATURE_ALGORITHMS[signature.algorithm]]
+    octets = signed_info_octets(signature.signed_info, signature.canonicalization)
     try:
-        key.verify(signature.value, _canonical_signed_info(signature), PKCS1v15(), algorithm)
+        key.verify(signature.value, octets, PKCS1v15(), algorithm)
     except InvalidSignature:
         return False
     return True
-
-
-def _canonical(root: etree._Element, transforms: Sequence[Transform]) -> bytes:
-    """Return the octets that the envelope's digest is over: a copy without signature and next-actor blocks, canonical.
-
-    Every blank around what is taken out stays, since the digest covers it (`digikoppeling-ebms2` d.3).
-    """
-    whole = copy.deepcopy(root)
-    doomed = list(whole.iter(name("ds:Signature")))
-    if _has_xpath(transforms):
-        doomed += _next_actor_elements(whole)
-    for element in doomed:
-        _take_out(element)
-    method = next((t for t in transforms if t.algorithm in _C14N_METHODS), Transform(C14N))
-    return _c14n(whole, method)
-
-
-def _take_out(element: etree._Element) -> None:
-    """Remove an element and keep the text behind it in its place."""
-    parent = element.getparent()
-    if parent is None:
-        return
-    before = element.getprevious()
-    if before is None:
-        parent.text = (parent.text or "") + (element.tail or "")
-    else:
-        before.tail = (before.tail or "") + (element.tail or "")
-    element.tail = None
-    parent.remove(element)
-
-
-def _canonical_signed_info(signature: Signature) -> bytes:
-    """Return the canonical SignedInfo as inclusive C14N sees it in its place.
-
-    Two things that lxml does otherwise for a part of a document are put right on a copy: the xml: attributes of
-    the ancestors are inherited, and ``xmlns=""`` is not added (`digikoppeling-ebms2` d.8).
-    """
-    info = signature.signed_info
-    if not _C14N_METHODS[signature.canonicalization.algorithm]:
-        inherited = _xml_attributes_above(info)
-        if inherited:
-            info = _xml.one(copy.deepcopy(info.getroottree().getroot()), "soap:Header/ds:Signature/ds:SignedInfo", NS)
-            for key, value in inherited.items():
-                info.set(key, info.get(key, value))
-    return _c14n(info, signature.canonicalization).replace(b' xmlns=""', b"")
-
-
-def _xml_attributes_above(element: etree._Element) -> dict[str, str]:
-    """Return the xml: attributes that an element inherits, the nearest ancestor's last word."""
-    return {
-        str(key): str(value)
-        for ancestor in reversed(list(element.iterancestors()))
-        for key, value in ancestor.attrib.items()
-        if str(key).startswith(f"{{{_names.XML}}}")
-    }
-
-
-def _c14n(element: etree._Element, method: Transform) -> bytes:
-    exclusive = _C14N_METHODS[method.algorithm]
-    prefixes = method.prefix_list.split() if exclusive and method.prefix_list else None
-    return etree.tostring(
-        element, method="c14n", exclusive=exclusive, inclusive_ns_prefixes=prefixes, with_comments=False
-    )
 
 
 def _base64(octets: bytes) -> str:
