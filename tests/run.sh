@@ -32,7 +32,10 @@ mypy
 
 step "documents"
 status=0
-sh tests/judge_documents.sh --install || status=$?
+log=$(mktemp) # what apt says while it brings the judge
+sh tests/judge_documents.sh --install 2>"$log" || status=$?
+[ "$status" = 0 ] || tail -n 20 "$log" >&2
+rm -f "$log"
 [ "$status" = 0 ] || [ "$status" = 2 ] || exit "$status" # 2: the judge is not here, which it has said
 
 if [ -e benchmarks/run.py ]; then

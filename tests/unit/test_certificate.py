@@ -250,6 +250,13 @@ class TestForms:
         certificate = issue(subject, rsa_key()).certificate
         assert certificate.subject == f"2.5.4.5={OWN_OIN},CN=Zoë"
 
+    def test_odd_name_with_other_parts(self) -> None:
+        """B56: the other parts of such a name are shown too, those without a short name by their number."""
+        mail = x509.NameAttribute(NameOID.EMAIL_ADDRESS, "a@own.example")
+        odd = issue(name("own.example", OWN_OIN, mail, x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Own")), rsa_key())
+        certificate = Certificate.from_der(spoiled(odd, b"\x0c", b"Zo\xeb.example"))
+        assert certificate.subject == f"O=Own,1.2.840.113549.1.9.1=a@own.example,2.5.4.5={OWN_OIN},CN=Zoë.example"
+
     def test_odd_name_still_has_a_chain(self) -> None:
         """B56: who issued what follows from signatures, so an unreadable name is no hindrance."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Zoe", x509.name._ASN1Type.T61String)])
