@@ -8,8 +8,9 @@ side, and a name is told only when the schema knows it.
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
@@ -38,12 +39,17 @@ from xmlschema.validators import (
 
 UNSPOKEN: Final = "breaks the schema in a way for which there are no words"
 TOO_LARGE: Final = "breaks the schema; the document is too large to be explained"
+_TEXT_BETWEEN: Final = "has text between its elements"
 
+_MOST_TOLD: Final = 20
 _MOST_NODES: Final = 50_000  # a batch of 1000 letters with two attachments each has 23,005 elements
-_MOST_OCTETS: Final = 20_000_000  # 1000 letters of 4000 four-octet characters, without their attachments
+_MOST_CHARACTERS: Final = 20_000_000  # five times what 1000 letters of 4000 characters hold
 _XS: Final = "http://www.w3.org/2001/XMLSchema"
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _PREFIXES: Final = {_XSI: "xsi", "http://www.w3.org/XML/1998/namespace": "xml"}
+
+_PLACE: Final = re.compile(r"Element '([^']*)'(?:, attribute '([^']*)')?: ")
+_TYPE: Final = re.compile(r" is not a valid value of the atomic type '(xs:\w+)'\.\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +58,26 @@ class Names:
 
     Args:
         shown: a name as xmlschema has it, to the name with our own prefix.
-        local: a local name, to one of the shown names that have it.
     """
 
     shown: Mapping[str, str]
-    local: Mapping[str, str]
 
     @classmethod
     def of(cls, schema: xmlschema.XMLSchema) -> Names:
         """Return what a schema and its imports name, under the prefixes of our own files."""
         parts = [part for found in schema.maps.namespaces.values() for part in found if part.target_namespace != _XS]
         prefixes = {uri: prefix for part in parts for prefix, uri in part.namespaces.items() if prefix} | _PREFIXES
-        things = [thing for part in parts for thing in part.iter_components((XsdElement, XsdAttribute)) if thing.name]
-        shown = {thing.name: _prefixed(thing.name, prefixes) for thing in things}
-        return cls(shown, {_local(name): short for name, short in shown.items()})
+        things = (thing.name for part in parts for thing in part.iter_components((XsdElement, XsdAttribute)))
+        return cls({name: _prefixed(name, prefixes) for name in things if name})
 
     def step(self, tag: str) -> str:
         """Return a name for a path, in which a stranger is a ``*``."""
         return self.shown.get(tag, "*")
 
-    def told(self, tag: str, stranger: str) -> str:
-        """Return a name for a sentence."""
-        near = self.local.get(_local(tag))
-        return self.shown.get(tag, stranger if near is None else f"{near} in another namespace")
+    def told(self, tag: str, stranger: str, *, among: Iterable[str | None]) -> str:
+        """Return a name for a sentence; a right name in a wrong namespace is said to be that."""
+        near = (name for name in among if name and _local(name) == _local(tag))
+        return self.shown.get(tag) or next((f"{self.step(name)} in another namespace" for name in near), stranger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,9 @@ class Judge:
         return cls(schema, Names.of(schema))
 
     def violations(self, root: etree._Element) -> tuple[tuple[str, str], ...]:
-        """Return (path, rule) for each violation, in the order of the document.
+        """Return (path, rule) for the first twenty violations in the order of their discovery, and how many follow.
 
-        Time and memory grow with the document and stop at 50,000 elements and attributes or 20 MB.
+        Time and memory grow with the document and stop at 50,000 elements and attributes or 20 million characters.
         """
         if _too_large(root):
             return (("/", TOO_LARGE),)
@@ -110,13 +113,32 @@ class Judge:
                 found.extend(self._explained(document))
         except Exception:  # noqa: BLE001 - a stranger's xsi:type makes it raise KeyError and more, with the value in it
             found.append(("/", UNSPOKEN))
-        return tuple(dict.fromkeys(found))
+        return _told(found)
+
+    def refusals(self, log: etree._ListErrorLog) -> tuple[tuple[str, str], ...]:
+        """Return (path, rule) for what libxml2 alone refuses, such as ``[`` in an xs:anyURI; the path says the line."""
+        return _told(_logged(entry, self.names) for entry in log)
 
     def _explained(self, document: xmlschema.XMLResource) -> Iterator[tuple[str, str]]:
         paths = _paths(document.root, self.names)
         for error in self.schema.iter_errors(document, use_location_hints=False):
             refusal = _Refusal(error, document.root if error.elem is None else error.elem, self.names)
             yield paths[refusal.element] + refusal.attribute, _rule(error.validator, refusal)
+
+
+def _told(found: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    once = tuple(dict.fromkeys(found))
+    more = len(once) - _MOST_TOLD
+    return once if more <= 0 else (*once[:_MOST_TOLD], ("/", f"and {more} more"))
+
+
+def _logged(entry: etree._LogEntry, names: Names) -> tuple[str, str]:
+    """Take from libxml2's message, which quotes the document, only names that the schema knows and a built-in type."""
+    place, kind = _PLACE.match(entry.message), _TYPE.search(entry.message)
+    element, attribute = place.groups() if place else ("", None)
+    step = f"//{names.step(element)}" + (f"/@{names.step(attribute)}" if attribute else "")
+    rule = f"must be an {kind[1]}" if kind else f"is refused by libxml2 ({entry.type_name})"
+    return f"{step} (line {entry.line})", _TEXT_BETWEEN if entry.type_name == "SCHEMAV_CVC_COMPLEX_TYPE_2_3" else rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +170,11 @@ def _local(name: str) -> str:
 
 def _too_large(root: etree._Element) -> bool:
     """Whether explaining would take seconds: no document that we write or expect comes near."""
-    nodes = octets = 0
+    nodes = characters = 0
     for element in root.iter():
         nodes += 1 + len(element.attrib)
-        octets += len(element.text or "") + len(element.tail or "")
-        if nodes > _MOST_NODES or octets > _MOST_OCTETS:
+        characters += len(element.text or "") + len(element.tail or "")
+        if nodes > _MOST_NODES or characters > _MOST_CHARACTERS:
             return True
     return False
 
@@ -237,28 +259,30 @@ def _(group: XsdAttributeGroup, refusal: _Refusal) -> str:
     missing = [refusal.names.step(name) for name in group.iter_required() if name not in given]
     if missing:
         return f"misses the attribute {', '.join(missing)}"
-    extra = {refusal.names.told(name, "an unknown one") for name in given if name not in group}
+    extra = {refusal.names.told(name, "an unknown one", among=group) for name in given if name not in group}
     strange = sorted(name for name in extra if not name.startswith("xsi:"))
     return f"has an attribute that is not allowed: {', '.join(strange)}"
 
 
 @_rule.register
-def _(_: XsdAnyAttribute, __: _Refusal) -> str:
-    return "has an attribute that is not allowed: an unknown one"
+def _(wildcard: XsdAnyAttribute, refusal: _Refusal) -> str:
+    name, _ = refusal.error.obj
+    group = wildcard.parent if isinstance(wildcard.parent, XsdAttributeGroup) else ()
+    return f"has an attribute that is not allowed: {refusal.names.told(name, 'an unknown one', among=group)}"
 
 
 @_rule.register
 def _(_: XsdGroup, refusal: _Refusal) -> str:
     if isinstance(refusal.error, XMLSchemaChildrenValidationError):
         return _children(refusal.error, refusal)
-    return "has text between its elements"
+    return _TEXT_BETWEEN
 
 
 @_rule.register
 def _(_: XsdElement, refusal: _Refusal) -> str:
-    if len(refusal.element):
-        return "holds an element, where only text may stand"
-    return "may not be xsi:nil, or not with this content"
+    if f"{{{_XSI}}}nil" in refusal.element.attrib:
+        return "may not be xsi:nil, or not with this content"
+    return "holds an element, where only text may stand" if len(refusal.element) else UNSPOKEN
 
 
 @_rule.register
@@ -274,7 +298,8 @@ def _counted(limit: object, refusal: _Refusal) -> str:
 def _children(error: XMLSchemaChildrenValidationError, refusal: _Refusal) -> str:
     """Return which child is missing, too many or strange."""
     tag = error.invalid_tag
-    found = "nothing more" if tag is None else refusal.names.told(tag, "an unknown element")
+    known = refusal.names.shown
+    found = "nothing more" if tag is None else refusal.names.told(tag, "an unknown element", among=known)
     wanted = [refusal.names.step(part.name) for part in error.expected or () if part.name]
     if wanted:
         return f"expected {' or '.join(wanted)}, found {found}"
