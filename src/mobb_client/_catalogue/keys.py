@@ -78,6 +78,13 @@ KEYS: dict[str, Entry] = {
         do_en="Use the key with which this certificate was requested, or the certificate that was issued for this key.",
         do_nl="Gebruik de sleutel waarmee dit certificaat is aangevraagd, of het certificaat van deze sleutel.",
     ),
+    "key.needed": entry(
+        en="a private key with its certificate, because the CPA has this action signed",
+        nl="een privésleutel met zijn certificaat, want volgens de CPA wordt deze actie ondertekend",
+        source="CPA 2.0 isNonRepudiationRequired and SenderNonRepudiation",
+        do_en="Name the key, and the certificate that the CPA names for us, in the settings or on the command line.",
+        do_nl="Noem de sleutel, en het certificaat dat de CPA voor ons noemt, in de instellingen of op de opdrachtregel.",
+    ),
     "key.not-rsa": entry(
         en="an RSA key for signing",
         nl="een RSA-sleutel om mee te ondertekenen",
