@@ -344,7 +344,7 @@ class Foreign:
         assert isinstance(found, list)
         for element in found:
             assert isinstance(element, etree._Element)
-            _cut(element)
+            cut(element)
         return self._canonical(root, self.transform_c14n or (C14N if self.transform_c14n is None else self.c14n))
 
     def _canonical(self, element: etree._Element, method: str) -> bytes:
@@ -429,7 +429,7 @@ class Foreign:
         return f"<{p}KeyInfo>{shown_value}<{p}X509Data>{certificates}</{p}X509Data></{p}KeyInfo>"
 
 
-def _cut(element: etree._Element) -> None:
+def cut(element: etree._Element) -> None:
     """Take an element out and leave the text behind it, as XPath filtering does."""
     parent = element.getparent()
     assert parent is not None
