@@ -201,7 +201,8 @@ def _stated(binding: Binding) -> str:
     if reliable is None:
         return f"no ReliableMessaging, PersistDuration {persist}"
     interval = reliable.interval.text if reliable.interval else "none"
-    return f"Retries {reliable.retries}, RetryInterval {interval}, PersistDuration {persist}"
+    retries = "none" if reliable.retries is None else reliable.retries
+    return f"Retries {retries}, RetryInterval {interval}, PersistDuration {persist}"
 
 
 def _persist(leg: Leg, _: Judgement) -> Iterator[Finding]:

@@ -14,10 +14,19 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mobb_client.simulator._agreements import PROFILES, SYNC_PROFILES, Draft, Profile, Signatory, Terms, write
+from mobb_client.simulator._agreements import (
+    PROFILES,
+    SYNC_PROFILES,
+    Draft,
+    HashName,
+    Profile,
+    Signatory,
+    Terms,
+    write,
+)
 from mobb_client.simulator._certificates import Pair, authority, issue, new_key
 
-__all__ = ["PROFILES", "SYNC_PROFILES", "Keys", "Material", "Pair", "Profile", "Terms", "make_material"]
+__all__ = ["PROFILES", "SYNC_PROFILES", "HashName", "Keys", "Material", "Pair", "Profile", "Terms", "make_material"]
 
 SENDER_OIN: Final = "00000099000000001000"
 RECEIVER_OIN: Final = "00000099000000002000"
