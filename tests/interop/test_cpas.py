@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 from tests.material import MOMENT, material
 from tests.reference import REFERENCE, needs_reference
+from tests.spoilt import CHANGES, Change, spoilt
 
 from mobb_client.ebms.cpa import CPA, Resolution
 from mobb_client.ebms.cpa_explain import explain
@@ -188,3 +189,12 @@ def test_our_own_are_valid(name: str) -> None:
     schema = etree.XMLSchema(etree.parse(REFERENCE / "oasis" / "cpp-cpa-2_0.xsd"))
     schema.assertValid(etree.fromstring(material().cpas[name]))
     assert CPA.parse(material().cpas[name]).valid_at(MOMENT)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_schema_valid_cpa_loads(change: Change) -> None:
+    """Design section 7: of a CPA spoilt in every place, what the OASIS schema still accepts loads."""
+    schema = etree.XMLSchema(etree.parse(REFERENCE / "oasis" / "cpp-cpa-2_0.xsd"))
+    for data in spoilt(material().cpa("osb-rm-e"), change):
+        if schema.validate(etree.fromstring(data)):
+            assert CPA.parse(data).cpa_id

@@ -118,6 +118,12 @@ class TestRetryPolicy:
         assert len(sends) == retries + 1
         assert sends[-1] + interval == MOMENT + policy.time_to_live
 
+    @pytest.mark.parametrize(("persist", "sends"), [(timedelta(minutes=25), 6), (timedelta(minutes=24), 5), (None, 6)])
+    def test_never_after_persist(self, persist: timedelta | None, sends: int) -> None:
+        """h-12: nothing is sent again once the receiver may have forgotten the message."""
+        policy = RetryPolicy(retries=5, interval=timedelta(minutes=5), persist=persist)
+        assert len(policy.sends(MOMENT)) == sends
+
     @pytest.mark.parametrize("profile", ["osb-be", "osb-be-s"])
     def test_best_effort(self, profile: Profile) -> None:
         """f.3: best effort is sent once."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from lxml import etree
 from tests.material import MOMENT, cpa_bytes, material_keys, swap
+from tests.spoilt import CHANGES, Change, spoilt
 
 from mobb_client.ebms.cpa import CPA
 from mobb_client.ebms.cpa_explain import explain
@@ -394,52 +394,10 @@ class TestReferences:
         assert (finding.severity, finding.code[:13]) == ("warning", "cpa.reference")
 
 
-Change = Callable[[etree._Element], None]
-
-
-def _without(element: etree._Element) -> None:
-    parent = element.getparent()
-    assert parent is not None
-    parent.remove(element)
-
-
-def _doubled(element: etree._Element) -> None:
-    element.addnext(copy.deepcopy(element))
-
-
-def _emptied(element: etree._Element) -> None:
-    for child in list(element):
-        element.remove(child)
-    element.text = ""
-
-
-def _bare(element: etree._Element) -> None:
-    element.attrib.clear()
-
-
-def _nonsense(element: etree._Element) -> None:
-    element.text = "\u00eb" * 40
-    for name in element.attrib:
-        element.set(name, "\u0661")
-
-
-def _strange(element: etree._Element) -> None:
-    element.tag = f"{{{CPPA}}}Strange"
-
-
-def spoilt(data: bytes, change: Change) -> Iterator[bytes]:
-    """Give a document once for each element below its root, with that element changed."""
-    count = sum(1 for _ in etree.fromstring(data).iter()) - 1
-    for number in range(1, count + 1):
-        root = etree.fromstring(data)
-        change(list(root.iter())[number])
-        yield etree.tostring(root)
-
-
 class TestSpoilt:
     """Whatever is wrong with a CPA ends in a FormatError or in findings, and never in another exception."""
 
-    @pytest.mark.parametrize("change", [_without, _doubled, _emptied, _bare, _nonsense, _strange])
+    @pytest.mark.parametrize("change", CHANGES)
     def test_every_element(self, change: Change) -> None:
         """Each element taken out, doubled, emptied, without attributes, full of nonsense, of another name."""
         for data in spoilt(cpa_bytes("osb-rm-s"), change):

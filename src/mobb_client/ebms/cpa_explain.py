@@ -6,7 +6,7 @@ All values are text, numbers, booleans or None, so that they can be printed and 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from mobb_client._xml import write_moment
@@ -19,6 +19,7 @@ from mobb_client.errors import Finding, Language
 from mobb_client.pki.certificate import Certificate
 
 _MOST_SENDS: Final = 100
+_ZERO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +267,7 @@ def _retry(policy: RetryPolicy | None) -> ExplainedRetry | None:
         interval=write_duration(policy.interval),
         time_to_live=write_duration(policy.time_to_live),
         persist_duration=None if policy.persist is None else write_duration(policy.persist),
-        sends=tuple(write_duration(n * policy.interval) for n in range(min(policy.retries + 1, _MOST_SENDS))),
+        sends=tuple(write_duration(moment - _ZERO) for moment in policy.sends(_ZERO)[:_MOST_SENDS]),
     )
 
 

@@ -45,8 +45,12 @@ class RetryPolicy:
         return (self.retries + 1) * self.interval
 
     def sends(self, first: datetime) -> tuple[datetime, ...]:
-        """Return the planned moment of every send, the first included; all lie before the time to live."""
-        return tuple(first + attempt * self.interval for attempt in range(self.retries + 1))
+        """Return the planned moment of every send, the first included.
+
+        All lie before the time to live, and none after the receiver may have forgotten the message (h-12).
+        """
+        offsets = (attempt * self.interval for attempt in range(self.retries + 1))
+        return tuple(first + offset for offset in offsets if self.persist is None or offset <= self.persist)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
