@@ -1,8 +1,53 @@
-"""What holds for every test: no law depends on how fast the machine is."""
+"""What holds for every test: no law depends on how fast the machine is, and golden files change only when asked."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("mobb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mobb")
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--update-golden``."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew instead of comparing")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """Compare octets with a golden file; with ``--update-golden`` write them there."""
+    update = bool(request.config.getoption("--update-golden"))
+
+    def compare(name: str, octets: bytes) -> None:
+        path = GOLDEN / name
+        if update:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(octets)
+        assert octets == path.read_bytes(), f"{name} changed on the wire: look at it, then pytest --update-golden"
+
+    return compare
+
+
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """End a test that hangs: a minute is hundreds of times what it needs, so that only the growth can reach it."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError("still busy after a minute")
+
+    if not hasattr(signal, "SIGALRM"):  # not on Windows
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

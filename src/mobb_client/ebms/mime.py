@@ -22,7 +22,7 @@ from mobb_client.errors import FormatError
 MAX_PARTS: Final = 2_000
 _MAX_PART_HEADERS: Final = 64 * 1024
 _SAFE_CONTENT_ID: Final = re.compile(r"[A-Za-z0-9._@-]{1,200}")
-_SAFE_TYPE: Final = re.compile(r"[\x20-\x7e]+")
+_SAFE_TYPE: Final = re.compile(r"[ -~]+")
 _XML_TYPE: Final = re.compile(r"text/.*|.*[/+]xml")
 _CRLF: Final = b"\r\n"
 
@@ -66,19 +66,22 @@ def part_head(message_id: str, content_id: str, kind: str, filename: str | None 
         raise ValueError("a Content-Type holds printable ASCII only")
     lines = [f"--{boundary_for(message_id)}", f"Content-Type: {kind}", f"Content-ID: <{content_id}>"]
     if filename is not None:
-        lines.append(f"Content-Disposition: attachment; {_filename_parameters(filename)}")
+        lines.append(f"Content-Disposition: attachment; {_filename_parameter(filename)}")
     if not _XML_TYPE.fullmatch(kind.partition(";")[0].strip().lower()):
         lines.append("Content-Transfer-Encoding: binary")
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _filename_parameters(filename: str) -> str:
-    """Return a file name as it stands, or with a copy in UTF-8 beside it when it needs one (RFC 6266; B06)."""
+_PLAIN_FILENAME: Final = re.compile(r"[ !#-\[\]-~]*")
+
+
+def _filename_parameter(filename: str) -> str:
+    """Return a file name as it stands, or %-encoded when it holds anything but plain ASCII (RFC 2231, 6266; B06)."""
     if not filename.isprintable():
         raise ValueError("a file name holds printable characters only")
-    plain = re.sub(r'[^\x20-\x7e]|["\\]', "_", filename)
-    extended = f"; filename*=UTF-8''{quote(filename, safe='')}" if plain != filename else ""
-    return f'filename="{plain}"{extended}'
+    if _PLAIN_FILENAME.fullmatch(filename):
+        return f'filename="{filename}"'
+    return f"filename*=UTF-8''{quote(filename, safe='')}"
 
 
 def closing(message_id: str) -> bytes:
@@ -134,7 +137,8 @@ def parse_content_type(value: str) -> tuple[str, dict[str, str]]:
 
 
 def _unquoted(given: str) -> str:
-    return re.sub(r"\\(.)", r"\1", given[1:-1], flags=re.DOTALL) if given.startswith('"') else given
+    is_quoted = len(given) > 1 and given[0] == given[-1] == '"'
+    return re.sub(r"\\(.)", r"\1", given[1:-1], flags=re.DOTALL) if is_quoted else given
 
 
 def unpack(content_type_value: str, body: bytes) -> Unpacked:
