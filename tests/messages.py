@@ -22,6 +22,7 @@ from lxml import etree
 from tests.keys import MOMENT, OWN_OIN, PARTNER_OIN, Holder, holder
 
 from mobb_client.ebms import packet
+from mobb_client.ebms.cpa.routes import Signing
 from mobb_client.ebms.message import (
     AckRequested,
     Manifest,
@@ -33,7 +34,6 @@ from mobb_client.ebms.message import (
     SyncReply,
     UserMessage,
 )
-from mobb_client.ebms.routes import Signing
 
 HashName = Literal["sha256", "sha384", "sha512"]
 
@@ -326,7 +326,7 @@ class Foreign:
             signature = self._signature(digest, parts, value, signer)
             return layout.format(first=signature if self.first else "", last="" if self.first else signature).encode()
 
-        digest = self._digest(self._covered(etree.fromstring(laid_out(b"", b""))))
+        digest = self._digest(self.covered_octets(etree.fromstring(laid_out(b"", b""))))
         info = etree.fromstring(laid_out(digest, b"")).find(f"{{{SOAP}}}Header/{{{DS}}}Signature/{{{DS}}}SignedInfo")
         assert info is not None
         assert isinstance(signer.key, rsa.RSAPrivateKey)
@@ -336,7 +336,7 @@ class Foreign:
     def _digest(self, octets: bytes) -> bytes:
         return hashlib.new(self.hash_name, octets).digest()
 
-    def _covered(self, root: etree._Element) -> bytes:
+    def covered_octets(self, root: etree._Element) -> bytes:
         if self.covered is not None:
             return self.covered
         actors = f"//*[@s:actor='{NEXT}' or @s:actor='{NEXT_MSH}']" if self.xpath else "//none"

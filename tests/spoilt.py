@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from lxml import etree
 
-from mobb_client.ebms.cpa_reader import CPPA
+from mobb_client.ebms.cpa.reader import CPPA
 
 Change = Callable[[etree._Element], None]
 

@@ -12,7 +12,7 @@ from tests.reference import REFERENCE, needs_reference
 from tests.spoilt import CHANGES, Change, spoilt
 
 from mobb_client.ebms.cpa import CPA, Resolution
-from mobb_client.ebms.cpa_explain import explain
+from mobb_client.ebms.cpa.explain import explain
 from mobb_client.ebms.message import Party, PartyId
 from mobb_client.errors import FormatError
 

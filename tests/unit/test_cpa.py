@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.material import MOMENT, cpa_bytes, material, swap
 
 from mobb_client.ebms.cpa import CPA, RetryPolicy, Route
-from mobb_client.ebms.durations import read_duration, write_duration
+from mobb_client.ebms.cpa.durations import read_duration, write_duration
 from mobb_client.ebms.message import Party, PartyId, Service
 from mobb_client.errors import ConfigurationError, FormatError
 from mobb_client.simulator.material import PROFILES, SYNC_PROFILES, HashName, Profile, Terms

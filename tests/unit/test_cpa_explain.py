@@ -9,7 +9,7 @@ import pytest
 from tests.material import MOMENT, cpa_bytes, material, swap
 
 from mobb_client.ebms.cpa import CPA
-from mobb_client.ebms.cpa_explain import ExplainedRetry, Explanation, explain
+from mobb_client.ebms.cpa.explain import ExplainedRetry, Explanation, explain
 from mobb_client.simulator.material import PROFILES, Profile, Terms
 
 

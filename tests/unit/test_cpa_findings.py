@@ -13,8 +13,8 @@ from tests.material import MOMENT, cpa_bytes, material_keys, swap
 from tests.spoilt import CHANGES, Change, spoilt
 
 from mobb_client.ebms.cpa import CPA
-from mobb_client.ebms.cpa_explain import explain
-from mobb_client.ebms.cpa_reader import CPPA
+from mobb_client.ebms.cpa.explain import explain
+from mobb_client.ebms.cpa.reader import CPPA
 from mobb_client.errors import ConfigurationError, FormatError
 from mobb_client.simulator.material import PROFILES, SYNC_PROFILES, Profile, Terms, make_material
 

@@ -10,7 +10,7 @@ import click
 
 from mobb_client.cli import _given, _show
 from mobb_client.ebms.cpa import CPA
-from mobb_client.ebms.cpa_explain import ExplainedAction, ExplainedParty, Explanation, explain
+from mobb_client.ebms.cpa.explain import ExplainedAction, ExplainedParty, Explanation, explain
 
 
 @click.group("cpa")

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from mobb_client.ebms.cpa import CPA, Route, SignalRoute
-from mobb_client.ebms.cpa_values import PartyInfo
+from mobb_client.ebms.cpa.values import PartyInfo
 from mobb_client.ebms.message import (
     MSH_SERVICE,
     NEXT,

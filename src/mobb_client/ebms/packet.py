@@ -15,8 +15,8 @@ from lxml import etree
 
 from mobb_client import _xml
 from mobb_client.ebms import envelope, mime, signature
+from mobb_client.ebms.cpa.routes import Signing
 from mobb_client.ebms.message import DigestReference, Message, UserMessage
-from mobb_client.ebms.routes import Signing
 from mobb_client.ebms.signature_values import LOCATION
 from mobb_client.errors import SignatureError
 from mobb_client.pki.certificate import Certificate

@@ -26,9 +26,9 @@ from mobb_client import _xml
 from mobb_client.ebms import _names, envelope
 from mobb_client.ebms._names import NS, name
 from mobb_client.ebms.canonical import C14N, C14N_METHODS, ENVELOPE_TRANSFORMS, envelope_octets, signed_info_octets
+from mobb_client.ebms.cpa.routes import Signing
 from mobb_client.ebms.message import DigestReference
 from mobb_client.ebms.mime import Part, match_content_id
-from mobb_client.ebms.routes import Signing
 from mobb_client.ebms.signature_policy import check_policy
 from mobb_client.ebms.signature_values import (
     HASH_FUNCTIONS,

@@ -13,9 +13,9 @@ from lxml import etree
 from mobb_client import _xml
 from mobb_client.ebms import _names, canonical
 from mobb_client.ebms._names import NS, name
+from mobb_client.ebms.cpa.routes import Signing
 from mobb_client.ebms.message import DigestReference
 from mobb_client.ebms.mime import match_content_id
-from mobb_client.ebms.routes import Signing
 from mobb_client.ebms.signature_values import (
     HASH_FUNCTIONS,
     LOCATION,

@@ -11,8 +11,8 @@ from typing import Final
 
 from lxml import etree
 
+from mobb_client.ebms.cpa.routes import Signing
 from mobb_client.ebms.message import DigestReference, Transform
-from mobb_client.ebms.routes import Signing
 from mobb_client.errors import ConfigurationError, Finding
 from mobb_client.pki.certificate import Certificate
 from mobb_client.pki.identity import HashName

@@ -1,7 +1,7 @@
 """From an action to all that the CPA hangs on it: the resolution of `digikoppeling-ebms2` g.5.
 
 A `Leg` is one CanSend with all that it leads to, as far as it leads anywhere; a `Route` is the part of it that a sender
-needs. Nothing is judged here but whether the CPA's own references hold: `cpa_findings` judges a leg.
+needs. Nothing is judged here but whether the CPA's own references hold: `findings` judges a leg.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
-from mobb_client.ebms.cpa_values import (
+from mobb_client.ebms.cpa.routes import Choice, RetryPolicy, Route, SignalRoute, Signing
+from mobb_client.ebms.cpa.values import (
     ActionBinding,
     Agreement,
     Binding,
@@ -24,7 +25,6 @@ from mobb_client.ebms.cpa_values import (
     Transport,
 )
 from mobb_client.ebms.message import Party
-from mobb_client.ebms.routes import Choice, RetryPolicy, Route, SignalRoute, Signing
 from mobb_client.errors import Finding
 from mobb_client.pki.certificate import Certificate
 

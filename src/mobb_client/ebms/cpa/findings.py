@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from mobb_client.ebms.cpa_legs import Leg, Line, policy, reference_faults, trace
-from mobb_client.ebms.cpa_values import OIN_TYPE, Agreement, Binding, PartyInfo, SyncReplyMode
-from mobb_client.ebms.durations import write_duration
+from mobb_client.ebms.cpa.durations import write_duration
+from mobb_client.ebms.cpa.legs import Leg, Line, policy, reference_faults, trace
+from mobb_client.ebms.cpa.values import OIN_TYPE, Agreement, Binding, PartyInfo, SyncReplyMode
 from mobb_client.ebms.message import TO_PARTY_MSH
 from mobb_client.errors import Finding
 from mobb_client.pki.certificate import Certificate

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mobb_client._xml import write_moment
-from mobb_client.ebms import cpa_findings
-from mobb_client.ebms.cpa_legs import Leg, Line, trace
-from mobb_client.ebms.cpa_values import Agreement, PartyInfo
-from mobb_client.ebms.durations import write_duration
-from mobb_client.ebms.routes import RetryPolicy, Signing
+from mobb_client.ebms.cpa import findings as cpa_findings
+from mobb_client.ebms.cpa.durations import write_duration
+from mobb_client.ebms.cpa.legs import Leg, Line, trace
+from mobb_client.ebms.cpa.routes import RetryPolicy, Signing
+from mobb_client.ebms.cpa.values import Agreement, PartyInfo
 from mobb_client.errors import Finding, Language
 from mobb_client.pki.certificate import Certificate
 

@@ -1,7 +1,7 @@
 """What a CPA 2.0 says, part by part, as frozen values: nothing looked up, nothing judged.
 
 A part that the schema lets out is None here, and a value that no program can use (a duration in months, a certificate
-that does not parse) keeps its place and is None inside: every schema-valid CPA fits, and `cpa_findings` says what is
+that does not parse) keeps its place and is None inside: every schema-valid CPA fits, and `findings` says what is
 wrong with it.
 """
 

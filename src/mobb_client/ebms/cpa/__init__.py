@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Self
 
 from mobb_client import _xml
-from mobb_client.ebms import cpa_findings
-from mobb_client.ebms.cpa_choice import Claim, Mismatch, Wanted, match, select
-from mobb_client.ebms.cpa_legs import trace_signal
-from mobb_client.ebms.cpa_reader import read
-from mobb_client.ebms.cpa_values import Agreement, PartyInfo
+from mobb_client.ebms.cpa import findings as cpa_findings
+from mobb_client.ebms.cpa.choice import Claim, Mismatch, Wanted, match, select
+from mobb_client.ebms.cpa.legs import trace_signal
+from mobb_client.ebms.cpa.reader import read
+from mobb_client.ebms.cpa.routes import Resolution, RetryPolicy, Route, SignalRoute, Signing
+from mobb_client.ebms.cpa.values import Agreement, PartyInfo
 from mobb_client.ebms.message import Party, PartyId, Service
-from mobb_client.ebms.routes import Resolution, RetryPolicy, Route, SignalRoute, Signing
 from mobb_client.errors import ConfigurationError, Finding, FormatError
 
 __all__ = ["CPA", "Resolution", "RetryPolicy", "Route", "SignalRoute", "Signing"]

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 from lxml import etree
 
 from mobb_client import _xml
-from mobb_client.ebms import cpa_values as values
 from mobb_client.ebms._names import DS
-from mobb_client.ebms.durations import read_duration
+from mobb_client.ebms.cpa import values
+from mobb_client.ebms.cpa.durations import read_duration
 from mobb_client.ebms.message import PartyId, Service
 from mobb_client.errors import FormatError, MobbError
 from mobb_client.pki.certificate import Certificate

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from mobb_client.ebms.cpa_legs import Leg, Sending, Side, trace
-from mobb_client.ebms.cpa_values import Agreement, PartyInfo
+from mobb_client.ebms.cpa.legs import Leg, Sending, Side, trace
+from mobb_client.ebms.cpa.values import Agreement, PartyInfo
 from mobb_client.ebms.message import Party, PartyId, Service
 from mobb_client.errors import Finding
 
@@ -40,7 +40,7 @@ class _Step(NamedTuple):
 def select(agreement: Agreement, wanted: Wanted) -> Leg | Finding:
     """Return the one leg that is meant, or say what the CPA knows instead.
 
-    CanSends that differ in nothing that a caller can name count as one: the first of them (`cpa_findings` warns).
+    CanSends that differ in nothing that a caller can name count as one: the first of them (`findings` warns).
     """
     if wanted.party is not None and not any(party.is_named(wanted.party) for party in agreement.parties):
         known = ", ".join(str(party_id) for party in agreement.parties for party_id in party.party_ids)
