@@ -1,11 +1,11 @@
-"""Times the library against the floor that no program with these features can avoid, each row in a process of its own.
+"""Times the library against the floor that no program with these features can avoid, each row in its own process.
 
     python benchmarks/run.py [--quick] [--json] [NAME...]
 
-The floor is base64 of the PDFs, SHA-256 over each PDF and over the payload, and one RSA signature a message, timed with the
-same libraries in the same process, in turn with what it is the floor of. Ratios are what counts: these figures are medians
-of five (three with --quick, with fewer letters), and a machine's speed cancels out of a ratio. Exit code 1 when memory is
-over its budget; times never fail.
+The floor is base64 of the PDFs, SHA-256 over each PDF and over the payload, and one RSA signature a message, timed with
+the same libraries in the same process, in turn with what it is the floor of. Ratios are what counts: figures are medians
+of five (three with --quick, with fewer letters), and a machine's speed cancels out of a ratio. Exit code 1 when memory
+is over its budget; times never fail.
 """
 
 from __future__ import annotations
@@ -21,9 +21,14 @@ import tempfile
 import time
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 MB = 1_000_000
 MEMORY_BUDGET = 24.0  # MB of growth, whatever the batch
@@ -36,9 +41,10 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer letters, three runs")
     parser.add_argument("--json", action="store_true", help="a list of objects on stdout")
     parser.add_argument("--row", help=argparse.SUPPRESS)
+    parser.add_argument("--grow", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.row:
-        print(json.dumps(ROWS[given.row](given.quick)))
+    if given.row or given.grow:
+        print(json.dumps(ROWS[given.row](given.quick)) if given.row else grow(given.grow))
         return 0
     if unknown := set(given.names) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
@@ -51,7 +57,7 @@ def main() -> int:
     return 1 if over else 0
 
 
-Figure = dict[str, object]
+Figure = dict[str, Any]
 
 
 def _in_own_process(name: str, *, quick: bool) -> list[Figure]:
@@ -97,7 +103,14 @@ def _alone(name: str, work: Callable[[], object], *, quick: bool, runs: int = 1)
     work()
     times = [1000 * _timed(lambda: [work() for _ in range(runs)]) / runs for _ in range(3 if quick else 5)]
     spread = f"{min(times):.3f} to {max(times):.3f}"
-    return {"name": name, "value": statistics.median(times), "unit": "ms", "floor": None, "ratio": None, "spread": spread}
+    return {
+        "name": name,
+        "value": statistics.median(times),
+        "unit": "ms",
+        "floor": None,
+        "ratio": None,
+        "spread": spread,
+    }
 
 
 class Bench:
@@ -139,9 +152,7 @@ class Bench:
         """Write all letters as one message into a new file."""
         target = file or self.folder / "message.mime"
         target.unlink(missing_ok=True)
-        from dataclasses import replace  # noqa: PLC0415
-
-        from mobb_client import Regels  # noqa: PLC0415
+        from mobb_client import Regels  # noqa: PLC0415 - as above
 
         sender = replace(self.senders[signed], regels=Regels(batch_bytes=100 * MB))
         with target.open("wb") as sink:
@@ -159,6 +170,7 @@ class Bench:
             self.identity.sign(payload.digest(), "sha256")
 
 
+@contextmanager
 def _bench(count: int, size: int) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder:
         yield Bench(Path(folder), count, size)
@@ -169,126 +181,118 @@ def _bench(count: int, size: int) -> Iterator[Bench]:
 
 def letter_500kb_signed(quick: bool) -> list[Figure]:
     """One letter with one PDF of 500,000 bytes becomes complete signed MIME octets in a new file."""
-    for bench in _bench(1, 500_000):
-        repeat = range(5 if quick else 50)
+    repeat = range(5 if quick else 50)
+    with _bench(1, 500_000) as bench:
         found = _measure(
             "letter_500kB_signed",
             lambda: [bench.build(signed=True) for _ in repeat],
             lambda: [bench.floor(signed=True) for _ in repeat],
             quick=quick,
         )
-        found |= {"value": found["value"] / len(repeat), "floor": found["floor"] / len(repeat)}
-        return [found]
-    return []
+    return [found | {name: found[name] / len(repeat) for name in ("value", "floor")}]
 
 
 def batch_149x500kb(quick: bool) -> list[Figure]:
     """149 letters of 500,000 bytes, one message of 100 MB, unsigned and signed."""
-    return list(_batch("batch_149x500kB", 15 if quick else 149, 500_000, quick=quick))
+    return _batch("batch_149x500kB", 15 if quick else 149, 500_000, quick=quick)
 
 
 def batch_1000x70kb(quick: bool) -> list[Figure]:
     """1000 letters of 70,000 bytes, the other 100 MB."""
-    return list(_batch("batch_1000x70kB", 100 if quick else 1000, 70_000, quick=quick))
+    return _batch("batch_1000x70kB", 100 if quick else 1000, 70_000, quick=quick)
 
 
-def _batch(name: str, count: int, size: int, *, quick: bool) -> Iterator[Figure]:
-    for bench in _bench(count, size):
-        for signed in (False, True):
-            yield _measure(
+def _batch(name: str, count: int, size: int, *, quick: bool) -> list[Figure]:
+    with _bench(count, size) as bench:
+        return [
+            _measure(
                 f"{name}_{'signed' if signed else 'unsigned'}",
-                lambda signed=signed: bench.build(signed=signed),
-                lambda signed=signed: bench.floor(signed=signed),
+                partial(bench.build, signed=signed),
+                partial(bench.floor, signed=signed),
                 quick=quick,
             )
+            for signed in (False, True)
+        ]
 
 
 def batch_peak_memory(quick: bool) -> list[Figure]:
     """Growth of the peak resident memory while messages of 10 MB and of 100 MB are made."""
-    return [
-        _growth(f"batch_peak_memory_{label}", count, quick=quick)
-        for label, count in (("10MB", 15), ("100MB", 30 if quick else 149))
-    ]
+    counts = (("10MB", 15), ("100MB", 30 if quick else 149))
+    return [_growth(f"batch_peak_memory_{label}", count) for label, count in counts]
 
 
-def _growth(name: str, count: int, *, quick: bool) -> Figure:
+def _growth(name: str, count: int) -> Figure:
     """Measure in a child of its own: a peak never goes down again."""
-    command = [sys.executable, __file__, "--row", "_growth_child", *(["--quick"] if quick else [])]
-    done = subprocess.run(  # noqa: S603 - our own file
-        command, capture_output=True, text=True, check=True, env={**os.environ, "MOBB_BENCH_COUNT": str(count)}
-    )
-    grown = json.loads(done.stdout)
-    return {"name": name, "value": grown, "unit": "MB", "floor": None, "ratio": None, "spread": f"{count} x 500 kB"}
+    command = [sys.executable, __file__, "--grow", str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own file
+    spread = f"{count} x 500 kB, unsigned and signed"
+    return {"name": name, "value": float(done.stdout), "unit": "MB", "floor": None, "ratio": None, "spread": spread}
 
 
-def _growth_child(quick: bool) -> float:  # noqa: ARG001 - one shape for all rows
-    count = int(os.environ["MOBB_BENCH_COUNT"])
-    for bench in _bench(count, 500_000):
+def grow(count: int) -> float:
+    """Return by how many MB the peak grows over messages of `count` letters, imports and schemas left out."""
+    with _bench(count, 500_000) as bench:
         letters, bench.letters = bench.letters, bench.letters[:1]
         for signed in (False, True):
-            bench.build(signed=signed)  # imports and schemas are not the batch's memory
+            bench.build(signed=signed)
         bench.letters = letters
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = _peak()
         for signed in (False, True):
             bench.build(signed=signed)
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / MB
-    raise AssertionError
+        return _peak() - before
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB
 
 
 def read_500kb_signed(quick: bool) -> list[Figure]:
     """A signed message with one PDF of 500,000 bytes is read and verified, from octets to trust."""
     from mobb_client.ebms import packet  # noqa: PLC0415 - as above
 
-    for bench in _bench(1, 500_000):
-        file = bench.folder / "message.mime"
+    with _bench(1, 500_000) as bench:
         outgoing = next(bench.senders[True].messages(bench.letters, now=datetime.now(UTC)))
-        with file.open("wb") as sink:
-            written = outgoing.write(sink).packet
-        body, kind, signing = file.read_bytes(), written.headers["Content-Type"], outgoing.route.signing
+        sink = BytesIO()
+        kind = outgoing.write(sink).packet.headers["Content-Type"]
 
         def read() -> None:
-            received = packet.read(kind, body)
-            packet.verify(received, signing, bench.identity.certificate, synchronous=False)
+            received = packet.read(kind, sink.getvalue())
+            packet.verify(received, outgoing.route.signing, bench.identity.certificate, synchronous=False)
 
         return [_alone("read_500kB_signed", read, quick=quick, runs=20)]
-    return []
 
 
 def ack_signed_verify(quick: bool) -> list[Figure]:
     """A signed acknowledgment is read, verified, and compared with what was sent."""
-    from io import BytesIO  # noqa: PLC0415 - as above
-
     from mobb_client.ebms import agreement, packet, signature  # noqa: PLC0415 - as above
 
-    for bench in _bench(1, 10_000):
-        now = datetime.now(UTC)
+    now = datetime.now(UTC)
+    with _bench(1, 10_000) as bench:
         outgoing = next(bench.senders[True].messages(bench.letters, now=now))
-        sent = outgoing.write(BytesIO()).packet
-        ack = agreement.acknowledge(outgoing.message, sent.references, message_id="ack@bench", timestamp=now)
+        sent = outgoing.write(BytesIO()).packet.references
+        ack = agreement.acknowledge(outgoing.message, sent, message_id="ack@bench", timestamp=now)
         sink, signing = BytesIO(), outgoing.route.signing
         packet.write(ack, [], sink, packet.Signer(bench.identity, signing))
-        octets = sink.getvalue()
 
         def verify() -> None:
-            received = packet.read("text/xml", octets)
+            received = packet.read("text/xml", sink.getvalue())
             packet.verify(received, signing, bench.identity.certificate, synchronous=False)
-            signature.check_receipt(sent.references, received.message.references)
+            signature.check_receipt(sent, received.message.references)
 
         return [_alone("ack_signed_verify", verify, quick=quick, runs=20)]
-    return []
 
 
 def import_library(quick: bool) -> list[Figure]:
-    """`import mobb_client` in a fresh process; the floor is a process that imports nothing."""
+    """`import mobb_client` in a fresh process, less a process that imports nothing."""
 
     def python(code: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - ourselves
+        return partial(subprocess.run, [sys.executable, "-c", code], check=True)
 
     found = _measure("import", python("import mobb_client"), python("pass"), quick=quick)
-    return [found | {"value": found["value"] - found["floor"], "ratio": None}]
+    return [found | {"value": found["value"] - found["floor"], "floor": None, "ratio": None}]
 
 
-ROWS: dict[str, Callable[[bool], object]] = {
+ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "letter_500kB_signed": letter_500kb_signed,
     "batch_149x500kB": batch_149x500kb,
     "batch_1000x70kB": batch_1000x70kb,
@@ -299,7 +303,4 @@ ROWS: dict[str, Callable[[bool], object]] = {
 }
 
 if __name__ == "__main__":
-    if "--row" in sys.argv and "_growth_child" in sys.argv:
-        print(json.dumps(_growth_child("--quick" in sys.argv)))
-        sys.exit(0)
     sys.exit(main())
