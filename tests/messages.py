@@ -337,6 +337,7 @@ class Foreign:
         return hashlib.new(self.hash_name, octets).digest()
 
     def covered_octets(self, root: etree._Element) -> bytes:
+        """Return what the reference to the envelope digests; the tree is spent afterwards."""
         if self.covered is not None:
             return self.covered
         actors = f"//*[@s:actor='{NEXT}' or @s:actor='{NEXT_MSH}']" if self.xpath else "//none"

@@ -101,7 +101,7 @@ def test_changed_message_fails() -> None:
 
 @pytest.mark.parametrize("name", sorted({*WAYS} - {"xml:lang", "exclusive with prefixes"}))
 def test_foreign_ways_are_judged_alike(name: str) -> None:
-    """h-1 to h-3: but for xml:lang above SignedInfo (d.8), and prefix lists, which signxml's own schema does not know."""
+    """h-1 to h-3: but for xml:lang above SignedInfo (d.8), and prefix lists, unknown to its schema."""
     way = WAYS[name]
 
     assert holds(way.message(partner()), partner(), way.hash_name)

@@ -142,8 +142,6 @@ def _check_signed_info(info: etree._Element) -> None:
             loose.append(element.text)
         if any((text or "").strip() for text in loose):
             raise _refuse("foreign", "SignedInfo holds text that does not belong there")
-        if element.tag == name("ds:Reference") and element.get("URI") is None:
-            raise _refuse("reference-elsewhere", "a reference does not say what it is to")
 
 
 def _check_references(references: Iterable[DigestReference]) -> None:
