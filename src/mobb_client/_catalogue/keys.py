@@ -83,7 +83,7 @@ KEYS: dict[str, Entry] = {
         nl="een privésleutel met zijn certificaat, want volgens de CPA wordt deze actie ondertekend",
         source="CPA 2.0 isNonRepudiationRequired and SenderNonRepudiation",
         do_en="Name the key, and the certificate that the CPA names for us, in the settings or on the command line.",
-        do_nl="Noem de sleutel, en het certificaat dat de CPA voor ons noemt, in de instellingen of op de opdrachtregel.",
+        do_nl="Noem de sleutel, en het certificaat dat de CPA noemt, in de instellingen of op de opdrachtregel.",
     ),
     "key.not-rsa": entry(
         en="an RSA key for signing",
