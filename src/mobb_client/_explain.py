@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
-from itertools import islice
 from pathlib import Path
 from types import FunctionType
 from typing import Final
@@ -303,8 +302,7 @@ def _children(error: XMLSchemaChildrenValidationError, refusal: _Refusal) -> str
     wanted = [refusal.names.step(part.name) for part in error.expected or () if part.name]
     if wanted:
         return f"expected {' or '.join(wanted)}, found {found}"
-    before = [child.tag for child in islice(refusal.element, error.index)]
-    if tag in before:
+    if tag == getattr(error.particle, "name", None) and error.index and refusal.element[error.index - 1].tag == tag:
         return f"{found} may stand here {_times(error.particle.max_occurs)}"
     return f"{found} may not stand here"
 
