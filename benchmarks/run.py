@@ -3,9 +3,9 @@
     python benchmarks/run.py [--quick] [--json] [NAME...]
 
 The floor is base64 of the PDFs, SHA-256 over each PDF and over the payload, and one RSA signature a message, timed with
-the same libraries in the same process, in turn with what it is the floor of. Ratios are what counts: figures are medians
-of five (three with --quick, with fewer letters), and a machine's speed cancels out of a ratio. Exit code 1 when memory
-is over its budget; times never fail.
+the same libraries in the same process, in turn with what it is the floor of. Ratios are what counts: figures are
+medians of five (three with --quick, with fewer letters), and a machine's speed cancels out of a ratio. Exit code 1
+when memory is over its budget; times never fail.
 """
 
 from __future__ import annotations
