@@ -21,6 +21,7 @@ PATH=$PWD/.venv/bin:$PATH
 export PATH
 need xmlsec1 xmlsec1 "the tests that ask xmlsec1 about our signatures are skipped"
 need openssl openssl "the tests that read key stores made by openssl are skipped"
+need xmllint libxml2-utils "the test that asks another libxml2 about our schemas is skipped"
 need java default-jre-headless "the tests that ask PDFBox about our documents are skipped"
 
 step "style"
