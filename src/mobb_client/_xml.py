@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from importlib import resources
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
@@ -52,11 +54,75 @@ def parse(data: bytes, what: str, *, instructions: bool = False) -> etree._Eleme
         raise FormatError("xml.syntax", f"{what}: not well-formed XML at line {line}, column {column}") from None
     except ValueError:
         raise FormatError("xml.syntax", f"{what}: not readable as XML") from None
-    if root.getroottree().docinfo.doctype:
-        raise FormatError("xml.doctype", f"{what}: holds a DOCTYPE, which is never read")
+    _refuse_doctype(root, what)
     if root.xpath("boolean(//processing-instruction())"):
         raise FormatError("xml.processing-instruction", f"{what}: holds a processing instruction")
     return root
+
+
+def holds_comment(data: bytes) -> bool:
+    """Return whether a document that `parse` took holds a comment, inside or beside its root: no signature covers it."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    return bool(etree.fromstring(data, parser).xpath("boolean(//comment())"))
+
+
+def root_name(head: bytes) -> str | None:
+    """Return the name of the root element, ``{namespace}local``, of a document of which these are the first octets.
+
+    None when they are no XML, or the root does not begin within them.
+    """
+    parser = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
+    with suppress(etree.XMLSyntaxError):  # what stands behind the root's own tag does not matter here
+        parser.feed(head)
+    root = next(parser.read_events(), None)
+    return None if root is None else str(root[1].tag)
+
+
+def stream(data: bytes, tag: str, what: str) -> Iterator[etree._Element]:
+    """Give each element with this tag when it is whole, in a document of any size; only one is in memory at a time.
+
+    What is not such an element stays: it is below the parent of the last one.
+
+    Args:
+        data: the document's octets.
+        tag: ``{namespace}local``; such elements are not nested.
+        what: what the document is called in the error.
+
+    Raises:
+        FormatError: not well-formed, or a DOCTYPE; nothing of it is quoted.
+    """
+    steps = etree.iterparse(  # never with `schema`: libxml2 then crashes on documents that are not well-formed
+        BytesIO(data),
+        tag=tag,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    before: etree._Element | None = None
+    try:
+        for _, element in steps:
+            _refuse_doctype(element, what)
+            yield element
+            _take_out(before)  # the element itself may not go before the next one is there
+            before = element
+    except etree.XMLSyntaxError:
+        raise FormatError("xml.syntax", f"{what}: not well-formed XML") from None
+    _take_out(before)
+
+
+def _refuse_doctype(element: etree._Element, what: str) -> None:
+    if element.getroottree().docinfo.doctype:
+        raise FormatError("xml.doctype", f"{what}: holds a DOCTYPE, which is never read")
+
+
+def _take_out(element: etree._Element | None) -> None:
+    """Take an element out of its document, and the text behind it."""
+    parent = None if element is None else element.getparent()
+    if element is not None and parent is not None:
+        parent.remove(element)
 
 
 def children(parent: etree._Element, path: str, namespaces: Mapping[str, str]) -> list[etree._Element]:
