@@ -106,7 +106,7 @@ def test_changed_header_fails(holds: Judge) -> None:
 @pytest.mark.parametrize("sync", [False, True], ids=["none", "mshSignalsOnly"])
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_foreign_signature_is_judged_alike(holds: Judge, way: Foreign, sync: bool) -> None:
-    """B28, B29, h-1 to h-3: every way of signing that others have; xmlsec1 says that it is done well."""
+    """B28, B29: every way of signing that others have (h-1 to h-3); xmlsec1 says that it is done well."""
     wire = way.message(partner(), sync=sync)
 
     assert holds(wire, partner())

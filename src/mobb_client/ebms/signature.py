@@ -211,9 +211,12 @@ def verify(root: etree._Element, signature: Signature, parts: Sequence[Part], ce
         raise _refuse("certificate", "KeyInfo holds another certificate than the agreed one")
     octets = _by_content_id(parts)
     for reference in signature.references:
-        if not _digest_holds(root, reference, octets):
-            what = f"part {reference.uri[:100]}" if reference.uri else "the envelope"
-            raise _refuse("digest", f"{what} was changed after signing: its digest differs")
+        what = f"part {reference.uri[:100]}" if reference.uri else "the envelope"
+        match _digest_holds(root, reference, octets):
+            case None:
+                raise _refuse("digest", f"{what} cannot be judged: its octets or its digest method are not known here")
+            case False:
+                raise _refuse("digest", f"{what} was changed after signing: its digest differs")
     if not value_holds(signature, certificate):
         raise _refuse("value", "the signature's value does not hold with the agreed certificate")
 
