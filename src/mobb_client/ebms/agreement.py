@@ -34,7 +34,7 @@ from mobb_client.ebms.message import (
     UserMessage,
 )
 from mobb_client.ebms.mime import match_content_id
-from mobb_client.errors import FormatError, ProtocolError
+from mobb_client.errors import ConfigurationError, Finding, FormatError, ProtocolError
 
 # Making
 
@@ -52,8 +52,15 @@ def compose(  # noqa: PLR0913 - ids and time come from the caller, each by name
 
     TimeToLive, DuplicateElimination, AckRequested and SyncReply are there exactly when the CPA says so.
 
+    Raises:
+        ConfigurationError: the CPA asks for encryption, so that no message by it may be made in clear.
+
     Source: `digikoppeling-ebms2` a.1, c.2 and f.1 (TTL = Timestamp + (Retries + 1) x RetryInterval).
     """
+    if route.encrypted:
+        raise ConfigurationError(
+            Finding("cpa.encrypted", field=f"{route.action}/@isConfidential", measure=route.profile)
+        )
     time_to_live = timestamp + route.retry.time_to_live if route.ack_requested and route.retry else None
     return UserMessage(
         header=MessageHeader(
