@@ -61,7 +61,7 @@ def parse(data: bytes, what: str, *, instructions: bool = False) -> etree._Eleme
 
 
 def holds_comment(data: bytes) -> bool:
-    """Return whether a document that `parse` took holds a comment, inside or beside its root: no signature covers it."""
+    """Return whether a document that `parse` took holds a comment, also beside its root: no signature covers it."""
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     return bool(etree.fromstring(data, parser).xpath("boolean(//comment())"))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import copy
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,7 +70,7 @@ def overzicht(document: bytes) -> Overzicht:
 
 
 def without_bsn(text: str) -> str:
-    """Return a text with a star for each digit of what may be a BSN: nine digits by themselves that pass the elfproef."""
+    """Return a text with stars for what may be a BSN: nine digits by themselves that pass the elfproef."""
     return _LIKE_A_BSN.sub(lambda found: masked(found[0]) if passes_elfproef(found[0]) else found[0], text)
 
 
@@ -173,8 +172,3 @@ def _octets(inhoud: etree._Element) -> int | None:
         return len(binascii.a2b_base64((inhoud.text or "").translate(_BLANKS), strict_mode=True))
     except ValueError:  # binascii.Error is one, and so is what is not ASCII
         return None
-
-
-def letters_in(document: bytes) -> Iterator[Letter]:
-    """Give the letters (until inspection is moved to `overzicht`)."""
-    yield from overzicht(document).letters

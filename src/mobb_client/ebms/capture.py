@@ -16,7 +16,9 @@ from mobb_client.errors import FormatError
 _MAX_HEAD: Final = 64 * 1024
 _BEGIN: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*")
 _XML: Final = (b"<", b"\xff\xfe", b"\xfe\xff", b"\x00<")
-_START_LINE: Final = re.compile(rb"(?:[A-Z]{3,10} \S{1,4000} HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)(?=\r?\n|\Z)")
+_START_LINE: Final = re.compile(
+    rb"(?:[A-Z]{3,10} \S{1,4000} HTTP/\d(?:\.\d)?|HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*)(?=\r?\n|\Z)"
+)
 _HEADER: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_-]*[ \t]*:")
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _BOUNDARY_LINE: Final = re.compile(rb"--([\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?)[ \t]*\r?\n")
