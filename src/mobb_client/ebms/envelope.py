@@ -50,6 +50,7 @@ _DS: Final = ElementMaker(namespace=_names.DS, nsmap=NS)
 _SCHEMA: Final = "ebms-envelope.xsd"
 _HEADER: Final = "soap:Header/eb:MessageHeader"
 _MUST_UNDERSTAND: Final = name("soap:mustUnderstand")
+_BLANKS: Final = " \t\r\n"
 
 
 # Writing
@@ -313,7 +314,7 @@ def decode_base64(element: etree._Element, what: str) -> bytes:
         FormatError: not base64.
     """
     try:
-        octets = _only_text(element, what).encode("ascii").translate(None, b" \t\r\n")
+        octets = _only_text(element, what).encode("ascii").translate(None, _BLANKS.encode())
         return binascii.a2b_base64(octets, strict_mode=True)
     except ValueError:  # binascii.Error is one, and so is what is not ASCII
         raise FormatError("xml.base64", f"{what}: not base64", location=what) from None
@@ -421,7 +422,7 @@ def _refuse_bundles(envelope: etree._Element, action: str | None) -> None:
 
 def _attribute(element: etree._Element, prefixed: str, default: str = "") -> str:
     """Return an attribute as the schema's collapsed types (booleans, names, URIs) understand it: without blanks."""
-    return element.get(name(prefixed), default).strip()
+    return element.get(name(prefixed), default).strip(_BLANKS)
 
 
 def _read_header(element: etree._Element) -> MessageHeader:
