@@ -309,51 +309,6 @@ class TestHeader:
         assert read(changed(RELIABLE, ("</eb:MessageHeader>", extra))) == RELIABLE
 
 
-class TestMoments:
-    """XML Schema part 2, 3.2.7, as far as a datetime can hold it."""
-
-    @pytest.mark.parametrize(
-        ("written", "moment"),
-        [
-            ("2026-01-15T24:00:00.000Z", datetime(2026, 1, 16, tzinfo=UTC)),
-            ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
-            ("9999-12-31T23:59:59.9999999Z", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
-            ("2026-03-29T02:30:00+01:00", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
-            ("2026-01-15T00:00:00+14:00", datetime(2026, 1, 14, 10, tzinfo=UTC)),
-        ],
-    )
-    def test_read(self, written: str, moment: datetime) -> None:
-        """B20: the ends of the day, of the calendar and of the zones."""
-        assert _xml.moment(written, "x") == moment
-
-    @pytest.mark.parametrize(
-        "written",
-        [
-            "2026-01-15T25:00:00Z",
-            "2026-01-15T24:00:01Z",
-            "2026-01-15T24:00:00.5Z",
-            "2026-01-15T23:60:00Z",
-            "2026-02-29T00:00:00Z",
-            "2026-01-15T00:00:00+24:00",
-            "2026-01-15T00:00:00+1:00",
-            "0001-01-01T00:00:00+01:00",
-            "9999-12-31T24:00:00Z",
-            "٢٠٢٦-01-15T00:00:00Z",
-        ],
-    )
-    def test_refused(self, written: str) -> None:
-        """B20: no such moment, told without it."""
-        with pytest.raises(FormatError) as caught:
-            _xml.moment(written, "x")
-        assert caught.value.code == "xml.moment"
-        assert written not in str(caught.value)
-
-    def test_written(self) -> None:
-        """B20: four digits for every year, milliseconds only when there are some."""
-        assert _xml.write_moment(datetime(1, 1, 1, microsecond=999, tzinfo=UTC)) == "0001-01-01T00:00:00Z"
-        assert _xml.write_moment(datetime(2026, 1, 1, microsecond=1000, tzinfo=UTC)) == "2026-01-01T00:00:00.001Z"
-
-
 class TestBlocks:
     """c.1, h-31, h-33: header blocks in any order, known and unknown."""
 
