@@ -105,11 +105,11 @@ class Judge:
         if _too_large(root):
             return (("/", TOO_LARGE),)
         # octets and not lxml's elements: with those, thousands of wrong children would take quadratic time
-        document = xmlschema.XMLResource(etree.tostring(root, with_tail=False), defuse="never")
+        octets = etree.tostring(root, encoding="UTF-8", with_tail=False)
         found: list[tuple[str, str]] = []
         try:
             with _silence("xmlschema"):
-                found.extend(self._explained(document))
+                found.extend(self._explained(xmlschema.XMLResource(octets, defuse="never")))
         except Exception:  # noqa: BLE001 - a stranger's xsi:type makes it raise KeyError and more, with the value in it
             found.append(("/", UNSPOKEN))
         return _told(found)

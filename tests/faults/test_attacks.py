@@ -834,6 +834,12 @@ def test_certificates_beyond_reason() -> None:
     assert code_of(before("</ds:X509Data>", certificate)(signed())) == "signature.certificate.several"
 
 
+@pytest.mark.parametrize("letter", ["\N{LATIN SMALL LETTER E WITH DIAERESIS}", "\N{HIRAGANA LETTER A}", "\U00010400"])
+def test_name_of_other_letters(letter: str) -> None:
+    """h-30: an element with such a name is refused by the schema, and explaining that does not crash."""
+    assert code_of(everywhere("eb:Role>", f"eb:R{letter}le>")(signed())) == "envelope.schema"
+
+
 @pytest.mark.parametrize("wire", [Wire(envelope=b""), Wire(envelope=b"<x/>"), Wire(envelope=b"\xff")])
 def test_no_envelope_at_all(wire: Wire) -> None:
     """d.7 step 1: refused before anything is asked of a signature."""
