@@ -669,6 +669,14 @@ def other_certificate(text: str) -> str:
     return base64.b64encode(mallory.x509.public_bytes(Encoding.DER)).decode()
 
 
+def other_version(text: str) -> str:
+    """Return the certificate as one of version 8, which there is not."""
+    version = bytes.fromhex("a0030201")
+    octets = base64.b64decode(text)
+    assert octets.count(version + b"\x02") == 1
+    return base64.b64encode(octets.replace(version + b"\x02", version + b"\x07")).decode()
+
+
 INFO: Final = "soap:Header/ds:Signature/ds:SignedInfo"
 VALUE: Final = "soap:Header/ds:Signature/ds:SignatureValue"
 CERTIFICATE: Final = "soap:Header/ds:Signature/ds:KeyInfo/ds:X509Data/ds:X509Certificate"
@@ -720,6 +728,7 @@ SPOILED: Final[Mapping[str, tuple[Attack, str]]] = {
     "certificate": (element_text(CERTIFICATE, other_certificate), "signature.certificate"),
     "certificate rubbish": (element_text(CERTIFICATE, lambda _: "AAAA"), "signature.certificate.unreadable"),
     "certificate cut short": (element_text(CERTIFICATE, shorter), "signature.certificate.unreadable"),
+    "certificate of another version": (element_text(CERTIFICATE, other_version), "signature.certificate.unreadable"),
     "certificate empty": (element_text(CERTIFICATE, lambda _: ""), "signature.certificate.unreadable"),
     "a prefix more": (edit("<soap:Envelope ", '<soap:Envelope xmlns:x="urn:x" '), "signature.digest"),
     "the XPath's prefix": (edit("<ds:XPath>", '<ds:XPath xmlns:soap="urn:evil">'), "signature.transform"),

@@ -17,6 +17,7 @@ from cryptography.x509 import (
     BasicConstraints,
     DNSName,
     ExtensionNotFound,
+    InvalidVersion,
     SubjectAlternativeName,
     load_der_x509_certificate,
 )
@@ -297,7 +298,7 @@ def _from_bundle(data: bytes) -> list[Certificate]:
 def _loaded(data: bytes) -> X509Certificate:
     try:
         return load_der_x509_certificate(data)
-    except ValueError:
+    except (ValueError, InvalidVersion):
         raise ConfigurationError(_damaged(data)) from None
 
 
