@@ -27,6 +27,7 @@ from tests.messages import (
     Foreign,
     HashName,
     Wire,
+    content_ids,
     own,
     partner,
     signed,
@@ -426,6 +427,23 @@ class TestPolicy:
     def test_c14n_10_with_xml_id(self, more: str) -> None:
         """d.8: inclusive C14N 1.0 inherits every xml: attribute."""
         Foreign(more=more).message(partner()).verify(signer=partner())
+
+    @pytest.mark.parametrize(
+        "double", ["soap:Header", "soap:Body", "soap:Header/eb:MessageHeader", "soap:Body/eb:Manifest"]
+    )
+    def test_block_twice(self, double: str) -> None:
+        """d.7 step 2: also for who asks the policy about an envelope that could not be read."""
+        root = etree.fromstring(signed().envelope)
+        found = root.find(double, NS)
+        assert found is not None
+        copied = etree.fromstring(etree.tostring(found))
+        etree.strip_elements(copied, f"{{{DS}}}Signature")
+        found.addnext(copied)
+        one = signature.find(root)
+        assert one is not None
+        error = refused(lambda: signature.check_policy(root, one, content_ids(2), signing(), synchronous=False))
+
+        assert error.code == "signature.block-twice"
 
     @pytest.mark.parametrize(
         ("text", "prefix", "kind"),

@@ -40,6 +40,7 @@ ENVELOPE_TRANSFORMS: Final = (
     Transform(XPATH, xpath=_WITHOUT_NEXT_ACTOR, soap_prefix="soap"),
     Transform(C14N),
 )
+_SIGNATURE: Final = name("ds:Signature")
 _WORD: Final = re.compile(r'"[^"]*"|soap:actor|::|[\w-]+|\S')
 _BLANKS: Final = r"[ \t\r\n]*"
 
@@ -108,13 +109,11 @@ def envelope_octets(root: etree._Element, transforms: Sequence[Transform]) -> by
     Source: `digikoppeling-ebms2` d.3.
     """
     whole = copy.deepcopy(root)
-    doomed = list(whole.iter(name("ds:Signature")))
-    if has_xpath(transforms):
-        doomed += next_actor_elements(whole)
-    if whole in doomed:
+    for element in next_actor_elements(whole) if has_xpath(transforms) else ():
+        element.tag = _SIGNATURE  # so that it goes with the signature
+    if whole.tag == _SIGNATURE:
         return b""
-    for element in doomed:
-        _take_out(element)
+    etree.strip_elements(whole, _SIGNATURE, with_tail=False)
     method = next((transform for transform in transforms if transform.algorithm in C14N_METHODS), Transform(C14N))
     return _c14n(whole, method)
 
@@ -137,20 +136,6 @@ def signed_info_octets(info: etree._Element, method: Transform) -> bytes:
         for key, value in inherited.items():
             info.set(key, info.get(key, value))
     return _c14n(info, method).replace(b' xmlns=""', b"")
-
-
-def _take_out(element: etree._Element) -> None:
-    """Remove an element and keep the text behind it in its place."""
-    parent = element.getparent()
-    if parent is None:
-        return
-    before = element.getprevious()
-    if before is None:
-        parent.text = (parent.text or "") + (element.tail or "")
-    else:
-        before.tail = (before.tail or "") + (element.tail or "")
-    element.tail = None
-    parent.remove(element)
 
 
 def _xml_attributes_above(element: etree._Element) -> dict[str, str]:
