@@ -6,7 +6,7 @@ Source: `digikoppeling-ebms2` c.2, c.4 and g.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from mobb_client.ebms.cpa import CPA, Route, SignalRoute
@@ -61,6 +61,7 @@ def compose(  # noqa: PLR0913 - ids and time come from the caller, each by name
         raise ConfigurationError(
             Finding("cpa.encrypted", field=f"{route.action}/@isConfidential", measure=route.profile)
         )
+    timestamp = timestamp.astimezone(UTC)  # a night on which the clock is put back is an hour longer (B23)
     time_to_live = timestamp + route.retry.time_to_live if route.ack_requested and route.retry else None
     return UserMessage(
         header=MessageHeader(
@@ -401,3 +402,46 @@ _RULES: Final[tuple[Callable[[UserMessage, Route], None], ...]] = (
     _message_order,
     _manifest,
 )
+
+
+# Matching
+
+
+def check_answer(answer: Acknowledgment | MessageError, sent: UserMessage, *, synchronous: bool) -> None:
+    """Check that an acknowledgment or error answers a message that was sent; its signature is looked at elsewhere.
+
+    Args:
+        answer: what came in, its RefToMessageId already looked up.
+        sent: the message.
+        synchronous: whether it came in the HTTP response.
+
+    Raises:
+        FormatError: it is no answer to this message.
+
+    Source: `digikoppeling-ebms2` f.4 rules 3 to 6.
+    """
+    header, own = answer.header, sent.header
+    refs = {header.ref_to_message_id or own.message_id, own.message_id}
+    if isinstance(answer, Acknowledgment):
+        refs.add(answer.ref_to_message_id)
+    if refs != {own.message_id}:
+        raise FormatError("answer.reference", "it names two messages as the one that it answers")
+    if (header.cpa_id, header.conversation_id) != (own.cpa_id, own.conversation_id):
+        raise FormatError("answer.conversation", "it is of another CPA or conversation than the message")
+    if not (_share(header.sender, own.receiver) and _share(header.receiver, own.sender)):
+        raise FormatError("answer.parties", "its parties are not those of the message, swapped")
+    if isinstance(answer, Acknowledgment):
+        _check_asked(answer, sent, synchronous=synchronous)
+
+
+def _share(one: Party, other: Party) -> bool:
+    return bool(set(one.party_ids) & set(other.party_ids))
+
+
+def _check_asked(answer: Acknowledgment, sent: UserMessage, *, synchronous: bool) -> None:
+    if sent.ack_requested is None:
+        raise FormatError("answer.not-asked", "the message asked for no acknowledgment")
+    if answer.actor not in {None, TO_PARTY_MSH}:
+        raise FormatError("answer.actor", "the acknowledgment has another actor than toPartyMSH")
+    if synchronous != (sent.sync_reply is not None):
+        raise FormatError("answer.way", "the acknowledgment came another way than the CPA says")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -45,12 +45,13 @@ class RetryPolicy:
         return (self.retries + 1) * self.interval
 
     def sends(self, first: datetime) -> tuple[datetime, ...]:
-        """Return the planned moment of every send, the first included.
+        """Return the planned moment of every send, the first included, in UTC.
 
         All lie before the time to live, and none after the receiver may have forgotten the message (h-12).
         """
+        start = first.astimezone(UTC)  # a night on which the clock is put back is an hour longer (B23)
         offsets = (attempt * self.interval for attempt in range(self.retries + 1))
-        return tuple(first + offset for offset in offsets if self.persist is None or offset <= self.persist)
+        return tuple(start + offset for offset in offsets if self.persist is None or offset <= self.persist)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
