@@ -156,4 +156,5 @@ def _c14n(element: etree._Element, method: Transform) -> bytes:
             element, method="c14n", exclusive=exclusive, inclusive_ns_prefixes=prefixes, with_comments=False
         )
     except etree.C14NError:  # a namespace name that is relative
-        raise SignatureError("signature.canonicalization", "the envelope has no canonical form") from None
+        sentence = "the envelope has no canonical form"
+        raise SignatureError("signature.canonicalization", sentence, location="//Header/Signature") from None
