@@ -6,8 +6,9 @@ From letters to messages in one step, without network: `Sender.messages` gives o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import BinaryIO, Final
 from uuid import UUID, uuid4
@@ -21,13 +22,16 @@ from mobb_client.ebms import agreement, mime, packet
 from mobb_client.ebms.cpa import CPA, Route
 from mobb_client.ebms.message import UserMessage
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding
+from mobb_client.pki.certificate import Certificate
 from mobb_client.pki.identity import Identity
 
 ACTION: Final = "GLOBE-R-BV-Request"
+RESULT_ACTION: Final = "GLOBE-R-BV-Result"
 PAYLOAD_TYPE: Final = "text/xml; charset=UTF-8"
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+(?:; [ -~]{1,100})?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Sender:
     """Whose letters these are, under which CPA, and with which key.
 
@@ -39,28 +43,43 @@ class Sender:
         action: the action of the batches in the CPA.
         party: which party of the CPA is the sender, when both may send the action.
         payload_type: media type of the batch (open question k.27 of the interface).
+        result_action: the action of the results in the CPA.
+        anchors: whom to trust on the wire; only these, never the machine's own.
+        tls: key and certificate of the connection, where they are not those of the signature (G4).
+        peers: OINs of the TLS client certificates that may deliver at our endpoint; empty when whoever ends TLS there
+            decides alone.
 
     Raises:
-        FieldError: an OIN that is none.
+        FieldError: no OIN, an OIN that is none, or a media type that is none.
     """
 
-    oin: OIN | str | tuple[OIN | str, ...]
+    oin: OIN | str | Sequence[OIN | str]
     cpa: CPA
     identity: Identity | None = None
     regels: Regels = field(default_factory=Regels)
     action: str = ACTION
     party: str | None = None
     payload_type: str = PAYLOAD_TYPE
+    result_action: str = RESULT_ACTION
+    anchors: Sequence[Certificate] = ()
+    tls: Identity | None = None
+    peers: Sequence[str] = ()
+    oins: tuple[OIN, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check the OINs."""
-        given = self.oin if isinstance(self.oin, tuple) else (self.oin,)
-        object.__setattr__(self, "oin", tuple(one if isinstance(one, OIN) else OIN(one) for one in given))
+        """Check the OINs and the media type; `oins` are all OINs whose letters this sender may send."""
+        given = (self.oin,) if isinstance(self.oin, str | OIN) else tuple(self.oin)
+        oins = tuple(dict.fromkeys(one if isinstance(one, OIN) else OIN(one) for one in given))
+        if not oins:
+            raise FieldError("sender.oin-none", field="oin", measure="none")
+        if not _MEDIA_TYPE.fullmatch(self.payload_type):
+            measure = f"{len(self.payload_type)} characters"
+            raise FieldError("sender.payload-type", field="payload_type", measure=measure)
+        object.__setattr__(self, "oins", oins)
 
-    @property
-    def oins(self) -> tuple[OIN, ...]:
-        """The OINs whose letters this sender may send."""
-        return tuple(one for one in self.oin if isinstance(one, OIN)) if isinstance(self.oin, tuple) else ()
+    def admits(self, peer: Certificate | None) -> bool:
+        """Tell whether a TLS client may deliver at our endpoint. Source: `digikoppeling-ebms2` f.4 rule 8."""
+        return not self.peers or (peer is not None and peer.oin in self.peers)
 
     def route(self, now: datetime) -> Route:
         """Return the route of the batches at one aware moment.
@@ -68,11 +87,12 @@ class Sender:
         Raises:
             ConfigurationError: what in the CPA, the key or the certificate forbids sending, all of it.
         """
-        route = self.cpa.route(self.action, party=self.party, now=now)
-        forbidding = [finding for finding in self._key_findings(route, now) if finding.severity == "error"]
-        if forbidding:
+        found = self.cpa.resolve(self.action, party=self.party, now=now)
+        keys = self._key_findings(found.route, now) if found.route else ()
+        forbidding = [finding for finding in (*found.errors, *keys) if finding.severity == "error"]
+        if found.route is None or forbidding:
             raise ConfigurationError(*forbidding)
-        return route
+        return found.route
 
     def messages(
         self, berichten: Iterable[Bericht], *, now: datetime, new_id: Callable[[], UUID] = uuid4
@@ -108,8 +128,36 @@ class Sender:
         if route.signing is None:
             return ()
         if self.identity is None:
-            return [Finding("key.needed", field="key", measure="no key")]
-        return self.identity.findings(at=now, own_certificate=route.signing.certificate)
+            return (_KEY_NEEDED,)
+        return self.identity.findings(
+            at=now, own_certificate=route.signing.certificate, partner_certificate=self._partner_certificate(route)
+        )
+
+    def _partner_certificate(self, route: Route) -> Certificate | None:
+        """Return what the other side signs with, so that a mix-up of the two can be called that (B35)."""
+        try:
+            signing = self.cpa.signals(sender=route.receiver).signing
+        except ConfigurationError:
+            return None
+        return signing.certificate if signing else None
+
+    def __repr__(self) -> str:
+        """Return the OINs and the id of the CPA."""
+        return f"Sender({', '.join(map(str, self.oins))}, under {self.cpa.cpa_id!r})"
+
+
+_KEY_NEEDED: Final = Finding("key.needed", field="key", measure="no key")
+
+
+def check_owners(senders: Iterable[Sender]) -> None:
+    """Check that every OIN belongs to one sender.
+
+    Raises:
+        ConfigurationError: those that belong to more.
+    """
+    owned = [oin for sender in senders for oin in sender.oins]
+    if doubled := sorted({str(oin) for oin in owned if owned.count(oin) > 1}):
+        raise ConfigurationError(*(Finding("sender.oin-twice", "oin", f"OIN {oin}") for oin in doubled))
 
 
 class Intake:
@@ -123,18 +171,16 @@ class Intake:
         ConfigurationError: an OIN of two senders.
     """
 
-    def __init__(self, senders: tuple[Sender, ...], now: datetime) -> None:
-        self._senders = senders
+    def __init__(self, senders: Sequence[Sender], now: datetime) -> None:
+        self._senders = tuple(senders)
         self._now = now
-        self._seen: dict[tuple[OIN, str], Bericht] = {}
-        owned = [oin for sender in senders for oin in sender.oins]
-        if doubled := {oin for oin in owned if owned.count(oin) > 1}:
-            raise ConfigurationError(
-                *(Finding("sender.oin-twice", "oin", f"OIN {oin}") for oin in sorted(map(str, doubled)))
-            )
+        self._taken: dict[tuple[OIN, str], Bericht] = {}
+        check_owners(self._senders)
 
     def take(self, bericht: Bericht) -> Sender | None:
         """Return the letter's sender; None for a repeat of a letter that was taken before, the same to the last octet.
+
+        A letter that is refused was not taken: its kenmerk may come again.
 
         Raises:
             BerichtError: no sender has its OIN, its dates do not fit, or its kenmerk was given to another letter; all
@@ -142,23 +188,37 @@ class Intake:
 
         Source: `berichtenbox` g.6, h.4; `design.md` section 3.
         """
-        sender = self._owner(bericht)
-        if sender is None:
-            measure = f"OIN {bericht.oin}" if bericht.oin else f"no OIN, and {len(self._senders)} senders"
-            raise BerichtError(bericht.kenmerk, [FieldError("sender.oin-unknown", field="oin", measure=measure)])
+        sender = self.owner(bericht)
         key = (bericht.oin or sender.oins[0], bericht.kenmerk)
-        earlier = self._seen.setdefault(key, bericht)
-        errors = list(bericht.date_errors(self._now, sender.regels))
-        if earlier is not bericht and (different := earlier.differences(bericht)):
-            errors.append(FieldError("kenmerk.reused", field="kenmerk", measure=f"other {', '.join(different)}"))
+        earlier = self._taken.get(key)
+        errors = [*bericht.date_errors(self._now, sender.regels), *(_reuse(earlier, bericht) if earlier else ())]
         if errors:
             raise BerichtError(bericht.kenmerk, errors)
-        return sender if earlier is bericht else None
+        self._taken.setdefault(key, bericht)
+        return sender if earlier is None else None
 
-    def _owner(self, bericht: Bericht) -> Sender | None:
-        if bericht.oin is None:
-            return self._senders[0] if len(self._senders) == 1 else None
-        return next((sender for sender in self._senders if bericht.oin in sender.oins), None)
+    def owner(self, bericht: Bericht) -> Sender:
+        """Return the sender that has the letter's OIN, or the only one when the letter names none.
+
+        Raises:
+            BerichtError: there is none.
+        """
+        own = [one for one in self._senders if bericht.oin in one.oins] if bericht.oin else list(self._senders)
+        if len(own) != 1:
+            measure = f"OIN {bericht.oin}" if bericht.oin else f"no OIN, and {len(self._senders)} senders"
+            raise BerichtError(bericht.kenmerk, [FieldError("sender.oin-unknown", field="oin", measure=measure)])
+        return own[0]
+
+
+def _reuse(earlier: Bericht, bericht: Bericht) -> Iterator[FieldError]:
+    """Give what is wrong when a kenmerk comes again; an OIN that the other letter left out is the same OIN."""
+    try:
+        different = [name for name in earlier.differences(bericht) if name != "oin"]
+    except FieldError as error:  # an attachment that can no longer be read, so nobody knows
+        yield error
+        return
+    if different:
+        yield FieldError("kenmerk.reused", field="kenmerk", measure=f"another {', '.join(different)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +239,10 @@ class Outgoing:
         """Write the HTTP body into a seekable binary file, in one pass over the letters and their attachments.
 
         Raises:
-            BerichtError: an attachment changed since its letter was made; what stands in the file is to be thrown away.
+            FieldError: an attachment is no longer what it was (`changed` says of which letters), or the document is
+                larger than 100 MB; what stands in the file is to be thrown away.
+            ConfigurationError: the CPA asks for a signature, and there is no key.
+            OSError: the file took less than it was given.
         """
         documents: list[Document] = []
         payload = packet.Payload(
@@ -190,11 +253,31 @@ class Outgoing:
         written = packet.write(self.message, [payload], sink, self._signer())
         return Written(packet=written, document=documents[0])
 
+    def changed(self) -> dict[str, FieldError]:
+        """Return kenmerk -> error for each letter with an attachment that is no longer what it was."""
+        return {bericht.kenmerk: error for bericht in self.batch.berichten if (error := _changed(bericht))}
+
+    def without(self, kenmerken: Collection[str]) -> Outgoing | None:
+        """Return the same message without some of its letters, or None when no letter is left."""
+        kept = tuple(bericht for bericht in self.batch.berichten if bericht.kenmerk not in kenmerken)
+        return replace(self, batch=replace(self.batch, berichten=kept)) if kept else None
+
     def _signer(self) -> packet.Signer | None:
-        """Sign exactly when the CPA asks for it."""
-        if self.route.signing is None or self.sender.identity is None:
+        """Sign exactly when the CPA asks for it: what should be signed is never written unsigned."""
+        if self.route.signing is None:
             return None
+        if self.sender.identity is None:
+            raise ConfigurationError(_KEY_NEEDED)
         return packet.Signer(self.sender.identity, self.route.signing)
+
+
+def _changed(bericht: Bericht) -> FieldError | None:
+    try:
+        for bijlage in bericht.bijlagen:
+            next(bijlage.blocks(), None)  # the file is compared when it is opened
+    except FieldError as error:
+        return error
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,33 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.regels import Regels
+from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.ebms.cpa import CPA
-from mobb_client.errors import ConfigurationError, FieldError, Finding
-from mobb_client.pki.certificate import Certificate
+from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatError
+from mobb_client.pki.certificate import Certificate, read_all, read_file
 from mobb_client.pki.identity import Identity
-from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender
+from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
 
+_Made = TypeVar("_Made")
+
+_MAX_FILE: Final = 1_000_000
 _TABLES: Final = {"sender", "trust", "regels"}
+_TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
 }  # fmt: skip
-_REGELS: Final = {field.name: field.type for field in fields(Regels)}
+_REGELS: Final = {
+    field.name: type(getattr(STANDAARD, field.name))
+    for field in fields(Regels)
+    if isinstance(getattr(STANDAARD, field.name), int)
+}
+_KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,102 +49,201 @@ def load(path: str | Path) -> Settings:
 
     Raises:
         ConfigurationError: the file cannot be read, a key is unknown or has a value of the wrong kind, or what a key
-            points at is not in order.
+            points at is not in order: all of it at once, each with the key that it is about.
     """
     file = Path(path)
+    return _Reader(file.parent).settings(_parse(file))
+
+
+def load_cpa(path: str | Path) -> CPA:
+    """Return the CPA in a file of our own: one that cannot be read is wrong configuration, and nobody's message.
+
+    Raises:
+        ConfigurationError: ``cpa.file`` or ``settings.cpa``.
+    """
     try:
-        given = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _wrong("settings.file", str(file.name), type(error).__name__) from None
-    except tomllib.TOMLDecodeError:
-        raise _wrong("settings.syntax", str(file.name), "no TOML") from None
-    _only(given, _TABLES, "")
-    regels = _regels(_table(given, "regels"))
-    senders = given.get("sender", [])
-    if not isinstance(senders, list) or not senders:
-        raise _wrong("settings.sender", "sender", "no [[sender]]")
-    return Settings(
-        senders=tuple(_sender(one, file.parent, regels) for one in senders),
-        anchors=tuple(Certificate.from_path(file.parent / name) for name in _texts(_table(given, "trust"), "anchors")),
-    )
+        return CPA.from_path(path)
+    except FormatError as error:
+        raise _wrong("settings.cpa", "cpa", error.sentence) from None
 
 
-def _sender(given: object, folder: Path, regels: Regels) -> Sender:
-    if not isinstance(given, dict):
-        raise _wrong("settings.value", "sender", type(given).__name__)
-    _only(given, _SENDER_KEYS, "sender.")
-    return Sender(
-        oin=_oins(given),
-        cpa=CPA.from_path(folder / _text(given, "cpa")),
-        identity=_identity(given, folder),
-        regels=regels,
-        action=str(given.get("action", ACTION)),
-        party=given.get("party"),
-        payload_type=str(given.get("payload_type", PAYLOAD_TYPE)),
-    )
+def read_passphrase(path: Path) -> str:
+    """Return the passphrase in a file: its first line, without the line end.
+
+    Raises:
+        ConfigurationError: the file cannot be read, holds no UTF-8 or no passphrase; nothing of it is quoted.
+    """
+    text = _text_of(path, "passphrase_file")
+    if not (found := text.partition("\n")[0].removesuffix("\r")):
+        raise _wrong("settings.value", "passphrase_file", "an empty first line")
+    return found
 
 
-def _oins(given: Mapping[str, object]) -> tuple[OIN, ...]:
-    oins = _texts(given, "oin") if isinstance(given.get("oin"), list) else (_text(given, "oin"),)
+def _parse(file: Path) -> Mapping[str, object]:
     try:
-        return tuple(OIN(one) for one in oins)
-    except FieldError as error:
-        raise ConfigurationError(error.finding) from None
+        return tomllib.loads(_text_of(file, file.name))
+    except (tomllib.TOMLDecodeError, RecursionError):  # its message quotes the file
+        raise _wrong("settings.syntax", file.name, "no TOML") from None
 
 
-def _identity(given: Mapping[str, object], folder: Path) -> Identity | None:
-    if "key" not in given:
-        return None
-    certificate = folder / _text(given, "certificate") if "certificate" in given else None
-    return Identity.from_path(folder / _text(given, "key"), certificate, passphrase(given, folder))
-
-
-def passphrase(given: Mapping[str, object], folder: Path) -> str | None:
-    """Return the passphrase that ``passphrase_file`` or ``passphrase_env`` points at, or None without either."""
-    if "passphrase_file" in given:
-        try:
-            return (folder / _text(given, "passphrase_file")).read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise _wrong("settings.file", "passphrase_file", type(error).__name__) from None
-    if "passphrase_env" in given:
-        name = _text(given, "passphrase_env")
-        if name not in os.environ:
-            raise _wrong("settings.environment", "passphrase_env", "a variable that is not set")
-        return os.environ[name]
-    return None
-
-
-def _regels(given: Mapping[str, object]) -> Regels:
-    _only(given, set(_REGELS), "regels.")
-    make: Callable[..., Regels] = Regels
-    return make(**given)
-
-
-def _table(given: Mapping[str, object], name: str) -> Mapping[str, object]:
-    table = given.get(name, {})
-    if not isinstance(table, dict):
-        raise _wrong("settings.value", name, type(table).__name__)
-    return table
-
-
-def _text(given: Mapping[str, object], key: str) -> str:
-    value = given.get(key)
-    if not isinstance(value, str) or not value:
-        raise _wrong("settings.value", key, "nothing" if value is None else type(value).__name__)
-    return value
-
-
-def _texts(given: Mapping[str, object], key: str) -> tuple[str, ...]:
-    values = given.get(key, [])
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise _wrong("settings.value", key, type(values).__name__)
-    return tuple(values)
-
-
-def _only(given: Mapping[str, object], known: set[str], where: str) -> None:
-    if unknown := sorted(set(given) - known):
-        raise ConfigurationError(*(Finding("settings.unknown", f"{where}{key}", "an unknown key") for key in unknown))
+def _text_of(path: Path, field: str) -> str:
+    """Return the text of a small file, a byte order mark taken off."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(_MAX_FILE + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise _wrong("settings.file", field, reason or "no path") from None
+    if len(octets) > _MAX_FILE:
+        raise _wrong("settings.file", field, f"more than {_MAX_FILE} octets")
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _wrong("settings.file", field, "octets that are no UTF-8") from None
 
 
 def _wrong(code: str, field: str, measure: str) -> ConfigurationError:
     return ConfigurationError(Finding(code, field=field, measure=measure))
+
+
+class _Reader:
+    """Reads one file, and collects what is wrong with it instead of stopping at the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._findings: list[Finding] = []
+
+    def settings(self, given: Mapping[str, object]) -> Settings:
+        """Return all of it.
+
+        Raises:
+            ConfigurationError: everything that is wrong.
+        """
+        self._only(given, _TABLES, "")
+        regels = self._regels(_Table(given).table("regels", self))
+        tables = given.get("sender")
+        if not isinstance(tables, list) or not tables:
+            self._findings.append(Finding("settings.sender", "sender", "none"))
+            tables = []
+        senders = [self._sender(table, number, regels) for number, table in enumerate(tables, start=1)]
+        made = tuple(sender for sender in senders if sender)
+        self.attempt("", lambda: check_owners(made))
+        anchors = self._anchors(_Table(given).table("trust", self))
+        if self._findings:
+            raise ConfigurationError(*self._findings)
+        return Settings(senders=made, anchors=anchors)
+
+    def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
+        """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""
+        try:
+            return step()
+        except ConfigurationError as error:
+            found: Iterable[Finding] = error.findings
+        except FieldError as error:
+            found = (error.finding,)
+        self._findings += [replace(finding, field=f"{where}{finding.field}") for finding in found]
+        return None
+
+    def _sender(self, given: object, number: int, regels: Regels) -> Sender | None:
+        where = f"sender[{number}]."
+        if not isinstance(given, dict):
+            self._findings.append(_kind(where.removesuffix("."), given, dict))
+            return None
+        self._only(given, _SENDER_KEYS, where)
+        table, before = _Table(given), len(self._findings)
+        steps: dict[str, Callable[[], object]] = {
+            "name": lambda: table.text("name", ""),  # a label for people
+            "oin": table.oins,
+            "cpa": lambda: load_cpa(self._folder / table.text("cpa")),
+            "identity": lambda: self._identity(table),
+            "action": lambda: table.text("action", ACTION),
+            "party": lambda: table.text("party", "") or None,
+            "payload_type": lambda: table.text("payload_type", PAYLOAD_TYPE),
+        }
+        parts = {part: self.attempt(where, step) for part, step in steps.items()}
+        del parts["name"]
+        make: Callable[..., Sender] = Sender
+        return self.attempt(where, lambda: make(**parts, regels=regels)) if len(self._findings) == before else None
+
+    def _identity(self, table: _Table) -> Identity | None:
+        if not (key := table.text("key", "")):
+            return None
+        certificate = table.text("certificate", "")
+        passphrase = self._passphrase(table)
+        return Identity.from_path(self._folder / key, self._folder / certificate if certificate else None, passphrase)
+
+    def _passphrase(self, table: _Table) -> str | None:
+        """Return the passphrase that ``passphrase_file`` or ``passphrase_env`` points at, or None without either."""
+        if file := table.text("passphrase_file", ""):
+            return read_passphrase(self._folder / file)
+        if variable := table.text("passphrase_env", ""):
+            if variable not in os.environ:
+                raise _wrong("settings.environment", "passphrase_env", "a variable that is not set")
+            return os.environ[variable]
+        return None
+
+    def _anchors(self, given: Mapping[str, object]) -> tuple[Certificate, ...]:
+        self._only(given, _TRUST_KEYS, "trust.")
+        names = self.attempt("trust.", lambda: _Table(given).texts("anchors")) or ()
+        found = [
+            self.attempt(f"trust.anchors[{number}].", partial(_certificates, self._folder / name))
+            for number, name in enumerate(names, start=1)
+        ]
+        return tuple(one for anchors in found for one in anchors or ())
+
+    def _regels(self, given: Mapping[str, object]) -> Regels:
+        self._only(given, set(_REGELS), "regels.")
+        known = {key: value for key, value in given.items() if key in _REGELS}
+        wrong = [key for key, value in known.items() if type(value) is not _REGELS[key]]
+        self._findings += [_kind(f"regels.{key}", given[key], _REGELS[key]) for key in wrong]
+        make: Callable[..., Regels] = Regels
+        return self.attempt("regels.", lambda: make(**{k: v for k, v in known.items() if k not in wrong})) or STANDAARD
+
+    def _only(self, given: Mapping[str, object], known: set[str], where: str) -> None:
+        unknown = sorted(set(given) - known)
+        self._findings += [Finding("settings.unknown", f"{where}{key}", "an unknown key") for key in unknown]
+
+
+def _certificates(path: Path) -> list[Certificate]:
+    return read_all(read_file(path, "certificate"))
+
+
+class _Table:
+    """One table of the file, asked for values of one kind."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self._given = given
+
+    def table(self, key: str, reader: _Reader) -> Mapping[str, object]:
+        """Return a table, empty when it is absent or noted as wrong."""
+        return reader.attempt("", lambda: self._of_kind(key, dict, {})) or {}
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text; empty is refused, and so is absence without a default."""
+        if key not in self._given and default is not None:
+            return default
+        found = self._of_kind(key, str, "")
+        if not found or "\0" in found:
+            raise _wrong("settings.value", key, "nothing" if not found else "a NUL in it")
+        return found
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts, empty when absent."""
+        found = self._of_kind(key, list, [])
+        return tuple(_Table({f"{key}[{n}]": one}).text(f"{key}[{n}]") for n, one in enumerate(found, start=1))
+
+    def oins(self) -> tuple[str, ...]:
+        """Return the list of OINs, or the one that stands there as a text."""
+        return self.texts("oin") if isinstance(self._given.get("oin"), list) else (self.text("oin"),)
+
+    def _of_kind(self, key: str, kind: type[_Made], default: _Made) -> _Made:
+        found = self._given.get(key, default)
+        if not isinstance(found, kind):
+            raise ConfigurationError(_kind(key, found, kind))
+        return found
+
+
+def _kind(field: str, given: object, wanted: type) -> Finding:
+    """Say of which kind a value is, and of which it should be; never the value, which may be a secret."""
+    measure = f"{_KINDS.get(type(given), 'something else')}, where {_KINDS[wanted]} belongs"
+    return Finding("settings.value", field, measure)

@@ -33,6 +33,13 @@ SETTINGS: dict[str, Entry] = {
         do_en="correct the value",
         do_nl="verbeter de waarde",
     ),
+    "settings.cpa": entry(
+        en="a CPA 2.0 that can be read",
+        nl="een CPA 2.0 die te lezen is",
+        source="OASIS CPP/A 2.0",
+        do_en="ask for the CPA again, as one unchanged XML file",
+        do_nl="vraag de CPA opnieuw op, als één ongewijzigd XML-bestand",
+    ),
     "settings.unknown": entry(
         en="only keys that the documentation names",
         nl="alleen sleutels die de documentatie noemt",
@@ -46,6 +53,20 @@ SETTINGS: dict[str, Entry] = {
         source=_OURS,
         do_en="set the variable, or use passphrase_file",
         do_nl="zet de variabele, of gebruik passphrase_file",
+    ),
+    "sender.oin-none": entry(
+        en="at least one OIN",
+        nl="ten minste één OIN",
+        source=_OURS,
+        do_en="give the OIN of the organisation whose letters these are",
+        do_nl="geef het OIN van de organisatie van wie de brieven zijn",
+    ),
+    "sender.payload-type": entry(
+        en="a media type such as text/xml; charset=UTF-8",
+        nl="een mediatype zoals text/xml; charset=UTF-8",
+        source="RFC 2045 section 5.1",
+        do_en="leave payload_type out, or write type/subtype with at most one parameter",
+        do_nl="laat payload_type weg, of schrijf type/subtype met hooguit één parameter",
     ),
     "sender.oin-twice": entry(
         en="an OIN belongs to one sender",

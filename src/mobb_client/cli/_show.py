@@ -7,38 +7,61 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import click
 
+from mobb_client._xml import write_moment
+
 _Item = TypeVar("_Item")
 _PATIENCE: Final = 2.0  # seconds of work before a bar appears
+_MOST_SHOWN: Final = 300
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for machines.")
 
 
 def document(name: str, **parts: Any) -> None:
     """Print one JSON document that names its schema."""
-    click.echo(json.dumps({"schema": f"mobb.{name}/1", **parts}, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps({"schema": f"mobb.{name}/1", **parts}, ensure_ascii=False, indent=2, default=_as_json)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())  # half characters, as in file names, become \\udcXX
+
+
+def _as_json(value: object) -> str:
+    """Write what JSON has no form for: moments as in XML, octets in hexadecimal, anything else as text."""
+    if isinstance(value, datetime):
+        return write_moment(value)
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def plain(text: str) -> str:
+    """Return a text from outside on one line, without what a terminal would obey, and not longer than a few lines."""
+    shown = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}... ({len(text)} characters)"
+
+
+def moment(value: datetime) -> str:
+    """Return a moment for people, UTC."""
+    return write_moment(value.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")
 
 
 def table(rows: Iterable[Sequence[object]], *, indent: int = 2) -> None:
     """Print rows with their columns aligned; the last column is as long as it likes."""
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*(row[:-1] for row in cells), strict=True)] if cells else []
+    cells = [[plain(str(cell)) for cell in row] for row in rows]
+    width = [max(map(len, column)) for column in zip(*(row[:-1] for row in cells), strict=True)]
     for row in cells:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        padded = (cell.ljust(wide) for cell, wide in zip(row, width, strict=False))
         click.echo(" " * indent + "  ".join([*padded, row[-1]]).rstrip())
 
 
 def heading(text: str) -> None:
     """Print a heading: bold on a terminal."""
-    click.secho(text, bold=True)
+    click.secho(plain(text), bold=True)
 
 
 def verdict(text: str, *, good: bool) -> None:
     """Print the last line: green or red on a terminal, the same words in a pipe."""
-    click.secho(text, fg="green" if good else "red", bold=True)
+    click.secho(plain(text), fg="green" if good else "red", bold=True)
 
 
 def size(octets: int) -> str:
@@ -47,6 +70,11 @@ def size(octets: int) -> str:
         if octets >= limit:
             return f"{octets / limit:.1f} {unit}"
     return f"{octets} bytes"
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things: ``1 letter``, ``8 letters``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def watched(items: Iterable[_Item], what: str, *, total: int | None = None) -> Iterator[_Item]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import logging
 import os
 import signal
 import sys
-from typing import Final
+import traceback
+from types import FrameType
+from typing import Any, Final, NoReturn
 
 import click
 
 from mobb_client import __version__
-from mobb_client.errors import BerichtError, ConfigurationError, FieldError, MobbError, OutboxError, TransportError
+from mobb_client.cli import _show
+from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError, TransportError
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a module is loaded when it is asked for
     "build": ("build", "Letters become ebMS messages in files; no network."),
@@ -22,6 +27,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),
 }
 _NOT_WELL, _USAGE, _UNREACHABLE, _STORE, _SIGNAL = 1, 2, 3, 4, 128
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class _Commands(click.Group):
@@ -44,6 +50,18 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours becomes sentences and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # the outermost edge: whatever it is, no traceback with a letter in it
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # whoever reads has enough: click ends without a word
+            _explain(error)
+            ctx.exit(_exit_code(error))
+
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mobb")
@@ -53,12 +71,14 @@ def mobb() -> None:
     Exit codes: 0 done and all well; 1 done, and something is not well; 2 wrong usage or configuration; 3 the other
     side could not be reached; 4 our own store or disk; 130 and 143 after a signal.
     """
+    _start_logging(os.environ.get("MOBB_LOG", "WARNING"))
 
 
-def run() -> None:
+def run() -> NoReturn:
     """Run the command line and exit with its code."""
-    logging.basicConfig(level=os.environ.get("MOBB_LOG", "WARNING").upper(), stream=sys.stderr)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_SIGNAL + number))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter gets its number
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(mobb.main(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -66,24 +86,51 @@ def run() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_SIGNAL + signal.SIGINT)
-    except (MobbError, OSError) as error:
-        _explain(error)
-        sys.exit(_exit_code(error))
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a signal handler's signature
+    sys.exit(_SIGNAL + number)
+
+
+def _start_logging(level: str) -> None:
+    """Log to stderr at the level of MOBB_LOG; other packages keep to warnings, since some log what they read."""
+    if level.upper() not in _LEVELS:
+        raise click.UsageError(f"MOBB_LOG is one of {', '.join(_LEVELS)}")
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("mobb_client").setLevel(level.upper())
 
 
 def _explain(error: Exception) -> None:
     """Say what went wrong on stderr: one line a finding, with what to do."""
-    findings = error.findings if isinstance(error, ConfigurationError) else ()
-    if isinstance(error, FieldError):
-        findings = (error.finding,)
-    if isinstance(error, BerichtError):
-        findings = tuple(one.finding for one in error.errors)
-    for finding in findings:
-        click.echo(f"mobb: {finding}", err=True)
-        click.echo(f"      {finding.advice}", err=True)
-    if not findings:
-        told = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.strerror else str(error)
-        click.echo(f"mobb: {told}", err=True)
+    if findings := _findings(error):
+        for finding in findings:
+            click.echo(f"mobb: {_show.plain(str(finding))}", err=True)
+            click.echo(f"      {finding.advice}", err=True)
+        return
+    click.echo(f"mobb: {_show.plain(_sentence(error))}", err=True)
+
+
+def _findings(error: Exception) -> tuple[Finding, ...]:
+    match error:
+        case ConfigurationError():
+            return error.findings
+        case FieldError():
+            return (error.finding,)
+        case BerichtError():
+            return tuple(one.finding for one in error.errors)
+    return ()
+
+
+def _sentence(error: Exception) -> str:
+    """Return what to say of an error without findings; the text of a stranger's error may hold anything."""
+    if isinstance(error, OSError):
+        where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        return f"{error.strerror or type(error).__name__}{where}"
+    if isinstance(error, click.ClickException | OutboxError | TransportError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {os.path.basename(last.filename)}, line {last.lineno}"  # noqa: PTH119 - a name only
+    return f"a fault of mobb itself: {where}; please report it, without any letter"
 
 
 def _exit_code(error: Exception) -> int:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
 
 import click
 
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.berichtenbox.rows import Row, read_rows
 from mobb_client.cli import _given, _show
-from mobb_client.ebms.cpa import CPA
+from mobb_client.cli._messages import Made, implied_sender, message_json, write_messages
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding
-from mobb_client.pki.identity import Identity
-from mobb_client.sender import ACTION, Intake, Outgoing, Sender, Written
-from mobb_client.settings import Settings, load
+from mobb_client.sender import Intake, Sender
+from mobb_client.settings import Settings, load, load_cpa
 
 
 @click.command("build")
 @click.argument("letters", type=_given.FILE)
 @click.option("--settings", "settings_file", type=_given.FILE, help="mobb.toml with the senders.")
-@click.option("--cpa", "cpa_file", type=_given.FILE, help="The CPA, instead of settings.")
+@click.option("--cpa", "cpa_file", type=_given.FILE, help="The CPA; instead of settings, or instead of the one there.")
 @click.option("--key", type=_given.FILE, help="Key, PEM or PKCS#12; needed when the CPA asks for signatures.")
 @click.option("--cert", type=_given.FILE, help="Its certificate, when it is not in the key file.")
 @_given.passphrase_option
@@ -46,35 +47,56 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
     LETTERS is CSV or JSON Lines. A row that is refused does not stop the others; the exit code is 1 then.
     """
-    settings = load(settings_file) if settings_file else _settings(cpa_file, key, cert, passphrase_file)
+    _refuse_used(out)
+    now = datetime.now(UTC)
+    settings = _settings(_Choice(settings_file, cpa_file, key, cert, passphrase_file), now)
     if batch_bytes is not None:
         settings = _with_batch_bytes(settings, batch_bytes)
-    now = datetime.now(UTC)
     found = _read(letters, settings, now)
-    made = list(_show.watched(write_messages(found.letters, out, now), "messages"))
+    made = write_messages(found.letters, out, now, found.refuse)
     (_print_json if as_json else _print)(made, found)
     ctx.exit(1 if found.refused else 0)
 
 
-def implied_sender(cpa: CPA, identity: Identity | None, now: datetime) -> Sender:
-    """Return the sender that a CPA implies: the party that may send the batches, the OIN in its PartyId.
+def _refuse_used(out: Path) -> None:
+    """An old message must never be taken for one of this run."""
+    if old := sorted(out.glob("*.mime")):
+        raise click.UsageError(f"{out} holds messages already ({_show.plain(old[0].name)}): give an empty folder")
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What was given of who sends."""
+
+    settings: Path | None
+    cpa: Path | None
+    key: Path | None
+    cert: Path | None
+    passphrase: Path | None
+
+
+def _settings(given: _Choice, now: datetime) -> Settings:
+    """Return the senders of the settings, or the one that the CPA implies; what is given beside settings goes first.
 
     Raises:
-        ConfigurationError: the CPA forbids sending, or the PartyId is no OIN (a test suffix is taken off).
+        ConfigurationError: what was given is not in order.
+        click.UsageError: it does not go together.
     """
-    party_id = cpa.route(ACTION, now=now).sender.party_ids[0].value
-    oin = party_id.partition("_")[0]
-    try:
-        return Sender(oin=oin, cpa=cpa, identity=identity)
-    except FieldError:
-        raise ConfigurationError(Finding("sender.oin-party", field="PartyId", measure=party_id)) from None
-
-
-def _settings(cpa_file: Path | None, key: Path | None, cert: Path | None, passphrase_file: Path | None) -> Settings:
-    if cpa_file is None:
-        raise click.UsageError("give --settings, or --cpa (and --key when it asks for signatures)")
-    identity = _given.identity(key, cert, passphrase_file) if key else None
-    return Settings((implied_sender(CPA.from_path(cpa_file), identity, datetime.now(UTC)),))
+    if given.key is None and (given.cert or given.passphrase):
+        raise click.UsageError("--cert and --passphrase-file belong to a --key")
+    identity = _given.identity(given.key, given.cert, given.passphrase) if given.key else None
+    if given.settings is None:
+        if given.cpa is None:
+            raise click.UsageError("give --settings, or --cpa (and --key when it asks for signatures)")
+        return Settings((implied_sender(load_cpa(given.cpa), identity, now),))
+    settings = load(given.settings)
+    if given.cpa is None and identity is None:
+        return settings
+    if len(settings.senders) > 1:
+        raise click.UsageError("--cpa and --key are for one sender, and the settings have several")
+    sender = settings.senders[0]
+    cpa = load_cpa(given.cpa) if given.cpa else sender.cpa
+    return replace(settings, senders=(replace(sender, cpa=cpa, identity=identity or sender.identity),))
 
 
 def _with_batch_bytes(settings: Settings, batch_bytes: int) -> Settings:
@@ -85,8 +107,8 @@ def _with_batch_bytes(settings: Settings, batch_bytes: int) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Refused:
-    """A row that becomes no letter, or a letter with a warning: where it stands and what was found."""
+class _Told:
+    """What was found in one row: where it stands, which letter it is, and why it is refused or worth a look."""
 
     row: int
     kenmerk: str
@@ -95,125 +117,97 @@ class _Refused:
 
 @dataclass(slots=True)
 class _Read:
-    """The rows of a file, each on its sender's pile or refused."""
+    """The rows of a file, each on its sender's pile, or refused, or a repeat: never two, never none."""
 
     letters: dict[Sender, list[Bericht]]
-    refused: list[_Refused] = field(default_factory=list)
-    warned: list[_Refused] = field(default_factory=list)
+    rows: dict[UUID, int] = field(default_factory=dict)
+    refused: list[_Told] = field(default_factory=list)
+    warned: list[_Told] = field(default_factory=list)
     repeated: int = 0
+
+    def take(self, row: Row, intake: Intake) -> None:
+        """Put one row where it belongs."""
+        bericht = row.bericht
+        if bericht is None:
+            self._refuse(row.number, row.kenmerk, row.errors)
+            return
+        try:
+            sender = intake.take(bericht)
+        except BerichtError as error:
+            self._refuse(row.number, row.kenmerk, error.errors)
+            return
+        if sender is None:
+            self.repeated += 1
+            return
+        self.letters[sender].append(bericht)
+        self.rows[bericht_id(bericht.oin or sender.oins[0], bericht.kenmerk)] = row.number
+        if bericht.warnings:
+            self.warned.append(_Told(row.number, row.kenmerk, bericht.warnings))
+
+    def refuse(self, letter_id: UUID, kenmerk: str, error: FieldError) -> None:
+        """Refuse a letter after all: its attachment changed."""
+        self._refuse(self.rows.pop(letter_id), kenmerk, (error,))
+
+    def _refuse(self, row: int, kenmerk: str, errors: Sequence[FieldError]) -> None:
+        self.refused.append(_Told(row, kenmerk, tuple(error.finding for error in errors)))
 
 
 def _read(letters: Path, settings: Settings, now: datetime) -> _Read:
     found = _Read({sender: [] for sender in settings.senders})
     intake = Intake(settings.senders, now)
-    with letters.open("rb") as file:
-        rows = read_rows(file, folder=letters.parent, name=letters.name, regels=settings.senders[0].regels)
-        for row in _show.watched(rows, f"rows of {letters.name}"):
-            _sort(row, intake, found)
+    try:
+        with letters.open("rb") as file:
+            _take_all(file, letters, found, intake, settings)
+    except OSError as error:
+        raise _given.unreadable(letters, error.strerror or type(error).__name__) from None
     return found
 
 
-def _sort(row: Row, intake: Intake, found: _Read) -> None:
-    if row.bericht is None:
-        found.refused.append(_Refused(row.number, row.kenmerk, tuple(error.finding for error in row.errors)))
-        return
-    if row.bericht.warnings:
-        found.warned.append(_Refused(row.number, row.kenmerk, row.bericht.warnings))
+def _take_all(file: BinaryIO, letters: Path, found: _Read, intake: Intake, settings: Settings) -> None:
     try:
-        sender = intake.take(row.bericht)
-    except BerichtError as error:
-        found.refused.append(_Refused(row.number, row.kenmerk, tuple(one.finding for one in error.errors)))
-        return
-    if sender is None:
-        found.repeated += 1
-    else:
-        found.letters[sender].append(row.bericht)
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One message in its file."""
-
-    file: Path
-    outgoing: Outgoing
-    written: Written
-
-
-def write_messages(letters: Mapping[Sender, Sequence[Bericht]], out: Path, now: datetime) -> Iterator[Made]:
-    """Write the messages of all senders as ``1.mime``, ``2.mime`` and so on, and give each when it is whole."""
-    out.mkdir(parents=True, exist_ok=True)
-    outgoing = (one for sender, own in letters.items() if own for one in sender.messages(own, now=now))
-    for number, message in enumerate(outgoing, start=1):
-        yield _write(message, out / f"{number}.mime")
-
-
-def _write(outgoing: Outgoing, file: Path) -> Made:
-    """Write MIME headers, a blank line and the body, under a name that appears only when the file is whole."""
-    unfinished = file.with_suffix(".unfinished")
-    with unfinished.open("wb") as sink:
-        sink.write(
-            "".join(f"{name}: {value}\r\n" for name, value in outgoing.headers.items()).encode("ascii") + b"\r\n"
-        )
-        written = outgoing.write(sink)
-    unfinished.replace(file)
-    return Made(file, outgoing, written)
+        rows = read_rows(file, folder=letters.parent, name=letters.name, regels=settings.senders[0].regels)
+    except BerichtError as error:  # the header row: wrong usage, and no letter's fault
+        raise ConfigurationError(*(one.finding for one in error.errors)) from None
+    for row in _show.watched(rows, f"rows of {letters.name}"):
+        found.take(row, intake)
 
 
 def _print(made: Sequence[Made], found: _Read) -> None:
     for one in made:
         batch, packet = one.outgoing.batch, one.written.packet
         signed = "signed" if packet.references else "unsigned"
-        click.echo(
-            f"{one.file}: {len(batch)} letters, {_show.size(packet.size)}, {signed}, {one.outgoing.route.profile}"
-        )
-        click.echo(f"  MessageId {packet.message_id}  BatchID {batch.batch_id}")
-    for refused in found.refused:
-        _print_findings("refused", refused)
-    for warned in found.warned:
-        _print_findings("warning", warned)
-    letters = sum(len(one.outgoing.batch) for one in made)
+        letters = _show.count(len(batch), "letter")
+        _show.heading(f"{one.file}: {letters}, {_show.size(packet.size)}, {signed}, {one.outgoing.route.profile}")
+        _show.table([("MessageId", packet.message_id), ("BatchID", batch.batch_id)])
+    for what, told in (("refused", found.refused), ("warning", found.warned)):
+        for one_row in sorted(told, key=lambda row: row.row):
+            _print_findings(what, one_row)
     _show.verdict(
-        f"{letters} letters in {len(made)} messages, {len(found.refused)} rows refused, {found.repeated} repeated",
+        f"{_show.count(len(found.rows), 'letter')} in {_show.count(len(made), 'message')}; "
+        f"{_show.count(len(found.refused), 'row')} refused, {found.repeated} repeated",
         good=not found.refused,
     )
 
 
-def _print_findings(what: str, refused: _Refused) -> None:
-    for finding in refused.findings:
-        click.echo(f"row {refused.row} {what}: {finding}", err=True)
+def _print_findings(what: str, told: _Told) -> None:
+    kenmerk = f" ({told.kenmerk})" if told.kenmerk else ""
+    for finding in told.findings:
+        click.echo(_show.plain(f"row {told.row}{kenmerk} {what}: {finding}"), err=True)
         click.echo(f"    {finding.advice}", err=True)
 
 
 def _print_json(made: Sequence[Made], found: _Read) -> None:
     _show.document(
         "build",
-        messages=[message_json(one) for one in made],
-        refused=[_refused_json(one) for one in found.refused],
-        warnings=[_refused_json(one) for one in found.warned],
+        ok=not found.refused,
+        rows=len(found.rows) + len(found.refused) + found.repeated,
+        letters=len(found.rows),
         repeated=found.repeated,
+        messages=[message_json(one, found.rows) for one in made],
+        refused=[_told_json(one) for one in sorted(found.refused, key=lambda row: row.row)],
+        warnings=[_told_json(one) for one in found.warned],
     )
 
 
-def message_json(made: Made) -> dict[str, object]:
-    """Return one message as the JSON documents of the command line show it."""
-    outgoing, packet = made.outgoing, made.written.packet
-    return {
-        "file": str(made.file),
-        "message_id": packet.message_id,
-        "conversation_id": outgoing.message.header.conversation_id,
-        "batch_id": str(outgoing.batch.batch_id),
-        "oin": str(outgoing.batch.oin),
-        "profile": outgoing.route.profile,
-        "signed": bool(packet.references),
-        "body_bytes": packet.size,
-        "payload_digest": packet.payload_digests[0][1].hex(),
-        "letters": [
-            {"kenmerk": bericht.kenmerk, "bericht_id": str(bericht_id(outgoing.batch.oin, bericht.kenmerk))}
-            for bericht in outgoing.batch.berichten
-        ],
-    }
-
-
-def _refused_json(refused: _Refused) -> dict[str, object]:
-    findings = [finding.as_dict() for finding in refused.findings]
-    return {"row": refused.row, "kenmerk": refused.kenmerk, "findings": findings}
+def _told_json(told: _Told) -> dict[str, object]:
+    return {"row": told.row, "kenmerk": told.kenmerk, "findings": [finding.as_dict() for finding in told.findings]}

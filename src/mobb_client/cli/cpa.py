@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from mobb_client.cli import _given, _show
-from mobb_client.ebms.cpa import CPA
 from mobb_client.ebms.cpa.explain import ExplainedAction, ExplainedParty, Explanation, explain
+from mobb_client.settings import load_cpa
 
 
 @click.group("cpa")
@@ -28,7 +28,7 @@ def explain_command(file: Path, at: datetime | None, as_json: bool) -> None:
     The exit code is 0 for every CPA that can be read, whatever is found in it.
     """
     now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
-    found = explain(CPA.from_path(file), now)
+    found = explain(load_cpa(file), now)
     if as_json:
         _show.document("cpa-explain", file=str(file), **found.as_dict())
         return

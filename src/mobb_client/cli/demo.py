@@ -9,20 +9,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import Final
+from uuid import UUID
 
 import click
 
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
-from mobb_client.berichtenbox.rows import read_rows
+from mobb_client.berichtenbox.rows import Row, read_rows
 from mobb_client.cli import _show
-from mobb_client.cli.build import Made, implied_sender, message_json, write_messages
+from mobb_client.cli._messages import Made, implied_sender, message_json, write_messages
 from mobb_client.ebms.cpa import CPA
 from mobb_client.errors import BerichtError
 from mobb_client.inspection import Inspection, inspect
 from mobb_client.pki.identity import Identity
+from mobb_client.sender import Sender
 from mobb_client.simulator.material import make_material
 
-_PROFILES = ("osb-rm", "osb-rm-s")
+_PROFILES: Final = ("osb-rm", "osb-rm-s")
+_WAY: Final = "checked, in the batch, in the message, read back"
 
 
 @click.command("demo")
@@ -41,17 +45,22 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """One message of the demo: how it was made, and what was read back from its file."""
+    """One message of the demo: how it was made, what was read back from its file, and the row of each letter."""
 
     profile: str
     made: Made
     read_back: Inspection
-    letters: Sequence[tuple[int, Bericht]]
+    rows: dict[UUID, int]
+
+    @property
+    def found(self) -> set[str]:
+        """The BerichtIDs that were read back."""
+        return {letter.bericht_id for letter in self.read_back.letters}
 
     @property
     def ok(self) -> bool:
         """Whether what was read back is what was made, and holds."""
-        sent = [str(bericht_id(self.made.outgoing.batch.oin, bericht.kenmerk)) for _, bericht in self.letters]
+        sent = [str(letter_id) for letter_id, _ in self.made.letters()]
         return self.read_back.ok and [letter.bericht_id for letter in self.read_back.letters] == sent
 
 
@@ -63,73 +72,94 @@ def _demonstrate(folder: Path, examples: Path) -> Iterator[_Way]:
     """Write the material, build the messages under both CPAs, and read every file back as a stranger would."""
     now = datetime.now(UTC)
     make_material(now).write(folder)
-    rows = list(_rows(examples / "letters.csv"))
+    letters = dict(_letters(examples / "letters.csv"))
     identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
     for profile in _PROFILES:
         cpa = CPA.from_path(folder / f"cpa-{profile}.xml")
         sender = implied_sender(cpa, identity, now)
-        for made in write_messages({sender: [bericht for _, bericht in rows]}, folder / profile, now):
+        rows = {_id(sender, bericht): number for number, bericht in letters.items()}
+        for made in write_messages({sender: list(letters.values())}, folder / profile, now):
             read_back = inspect(made.file.read_bytes(), cpa=cpa)
-            yield _Way(profile=profile, made=made, read_back=read_back, letters=rows)
+            yield _Way(profile=profile, made=made, read_back=read_back, rows=rows)
 
 
-def _rows(letters: Path) -> Iterator[tuple[int, Bericht]]:
-    with letters.open("rb") as file:
-        for row in read_rows(file, folder=letters.parent, name=letters.name):
-            if row.bericht is None:
-                raise BerichtError(row.kenmerk, row.errors)
-            yield row.number, row.bericht
+def _id(sender: Sender, bericht: Bericht) -> UUID:
+    return bericht_id(bericht.oin or sender.oins[0], bericht.kenmerk)
+
+
+def _letters(file: Path) -> Iterator[tuple[int, Bericht]]:
+    with file.open("rb") as source:
+        for row in read_rows(source, folder=file.parent, name=file.name):
+            yield row.number, _letter(row)
+
+
+def _letter(row: Row) -> Bericht:
+    if row.bericht is None:
+        raise BerichtError(row.kenmerk, row.errors)
+    return row.bericht
 
 
 def _print(ways: Sequence[_Way]) -> None:
     for way in ways:
         _print_way(way)
-    letters = sum(len(way.letters) for way in ways)
+    letters = _show.count(sum(len(way.made.outgoing.batch) for way in ways), "letter")
     good = all(way.ok for way in ways)
     told = "all read back as they were made" if good else "NOT all read back as they were made"
-    _show.verdict(f"{letters} letters in {len(ways)} messages, {told}", good=good)
+    _show.verdict(f"{letters} in {_show.count(len(ways), 'message')}, {told}", good=good)
 
 
 def _print_way(way: _Way) -> None:
     packet, batch = way.made.written.packet, way.made.outgoing.batch
-    signed = f"signed, {len(packet.references)} references" if packet.references else "unsigned, as its CPA says"
-    _show.heading(f"{way.profile}: {len(batch)} letters in one message of {_show.size(packet.size)}, {signed}")
-    click.echo(f"  MessageId {packet.message_id}, BatchID {batch.batch_id}")
+    _show.heading(f"{way.profile}: {_show.count(len(batch), 'letter')} in one message of {_show.size(packet.size)}")
+    _show.table([("MessageId", packet.message_id), ("BatchID", batch.batch_id), *_signature_rows(way.read_back)])
+    click.echo()
+    lost = [letter_id for letter_id, _ in way.made.letters() if str(letter_id) not in way.found]
     _show.table(_letter_rows(way))
-    if way.read_back.signature is not None:
-        report = way.read_back.signature
-        told = ", ".join(f"{part.covers} {part.holds}" for part in report.references)
-        click.echo(
-            f"  signature holds: {report.holds} ({told}); signer is the one in the CPA: {report.signer_is_given}"
-        )
+    click.echo(f"  each letter: {_WAY}" if not lost else f"  LOST: {len(lost)} letters")
     for problem in way.read_back.problems:
-        click.secho(f"  wrong: {problem.sentence} ({problem.code})", fg="red")
+        click.secho(f"  wrong: {_show.plain(problem.sentence)} ({problem.code})", fg="red")
     click.echo()
 
 
+def _signature_rows(found: Inspection) -> Iterator[tuple[str, str]]:
+    yield "as the CPA says", found.agreed
+    if found.signature is None:
+        yield "signature", "none"
+        return
+    digests = ", ".join(f"{part.covers} {part.holds}" for part in found.signature.references)
+    yield "signature holds", f"{found.signature.holds} ({digests})"
+    yield "signer is the CPA's", found.signature.signer_is_given
+
+
 def _letter_rows(way: _Way) -> Iterator[tuple[str, ...]]:
-    found = {letter.bericht_id for letter in way.read_back.letters}
-    for number, bericht in way.letters:
-        letter_id = str(bericht_id(way.made.outgoing.batch.oin, bericht.kenmerk))
+    for letter_id, bericht in way.made.letters():
         attached = " + ".join(_show.size(bijlage.size) for bijlage in bericht.bijlagen) or "no attachment"
-        way_there = "checked, in the batch, in the message, read back" if letter_id in found else "LOST"
-        yield f"row {number}", bericht.kenmerk, bericht.berichttype, attached, letter_id, way_there
+        yield f"row {way.rows[letter_id]}", bericht.kenmerk, bericht.berichttype, str(letter_id), attached
 
 
 def _print_json(ways: Sequence[_Way]) -> None:
-    _show.document("demo", ok=all(way.ok for way in ways), messages=[_way_json(way) for way in ways])
+    _show.document("demo", ok=bool(ways) and all(way.ok for way in ways), messages=list(map(_way_json, ways)))
 
 
 def _way_json(way: _Way) -> dict[str, object]:
     report = way.read_back.signature
     return {
-        **message_json(way.made),
+        **message_json(way.made, way.rows),
         "ok": way.ok,
+        "agreed": way.read_back.agreed,
         "signature_holds": report.holds if report else None,
         "signer_is_given": report.signer_is_given if report else None,
         "problems": [problem.code for problem in way.read_back.problems],
-        "ways": [
-            dict(zip(("row", "kenmerk", "berichttype", "bijlagen", "bericht_id", "way"), r, strict=True))
-            for r in _letter_rows(way)
-        ],
+        "ways": [_letter_json(way, letter_id, bericht) for letter_id, bericht in way.made.letters()],
+    }
+
+
+def _letter_json(way: _Way, letter_id: UUID, bericht: Bericht) -> dict[str, object]:
+    return {
+        "row": way.rows[letter_id],
+        "kenmerk": bericht.kenmerk,
+        "berichttype": bericht.berichttype,
+        "bericht_id": letter_id,
+        "bijlagen": [bijlage.size for bijlage in bericht.bijlagen],
+        "way": _WAY if str(letter_id) in way.found else "lost",
     }

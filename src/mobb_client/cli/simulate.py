@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -19,26 +20,28 @@ def command(material: Path, as_json: bool) -> None:
 
     Keys are new at each call and trusted by nobody. `mobb build LETTERS --settings DIR/mobb.toml` works with them.
     """
-    files = make_material(datetime.now(UTC)).write(material)
+    try:
+        files = make_material(datetime.now(UTC)).write(material)
+    except FileExistsError as error:
+        raise click.UsageError(_show.plain(f"{error.filename} {error.strerror}")) from None
     if as_json:
         _show.document("simulate-material", folder=str(material), files=sorted(file.name for file in files))
         return
-    _show.table((file.name, _PURPOSE.get(file.name, _purpose(file.name))) for file in sorted(files))
-    click.echo(f"written to {material}; trusted by nobody, never use them outside tests")
+    _show.heading(f"{material}: trusted by nobody, never use it outside tests")
+    _show.table((name, _PURPOSE.get(name) or _purpose(name)) for name in sorted(file.name for file in files))
 
 
-_PURPOSE = {
+_PURPOSE: Final = {
     "ca.pem": "the CA of both sides",
     "passphrase.txt": "passphrase of the .p12 files",
     "mobb.toml": "settings for `mobb build --settings`",
 }
+_KINDS: Final = {"key": "private key, plain", "crt": "certificate", "p12": "both, with passphrase"}
 
 
 def _purpose(name: str) -> str:
     if name.startswith("cpa-"):
-        return f"CPA of the profile {name.removeprefix('cpa-').removesuffix('.xml')}"
+        profile, sync, _ = name.removeprefix("cpa-").removesuffix(".xml").partition("-sync")
+        return f"CPA of the profile {profile}{', acknowledged in the HTTP response' if sync else ''}"
     side, _, kind = name.partition(".")
     return f"{side}: {_KINDS.get(kind, kind)}"
-
-
-_KINDS = {"key": "private key, plain", "crt": "certificate", "p12": "both, with passphrase"}
