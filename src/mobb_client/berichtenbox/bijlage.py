@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -262,6 +261,4 @@ def _changed(how: str) -> FieldError:
 
 def _reason(error: OSError) -> str:
     """Name an operating system's error without the file name that its text holds."""
-    with suppress(ValueError, TypeError):
-        return os.strerror(error.errno or 0).lower()
-    return "unreadable"
+    return "an unknown error" if error.errno is None else os.strerror(error.errno).lower()

@@ -185,7 +185,7 @@ class _Maker:
     def row(self, number: int, line: int, cells: Mapping[str, object]) -> Row:
         """Return a row with its letter, or with all that is wrong with it."""
         given = {name: cell for name, cell in cells.items() if cell is not None and cell != ""}
-        found = list(_row_findings(given))
+        found = [*_unknown(cells), *_row_findings(given)]
         bericht, errors = self._bericht(given, found)
         return Row(
             number=number,
@@ -246,6 +246,13 @@ def _read_moment(cell: object, at: timedelta) -> datetime:
     raise ValueError
 
 
+def _unknown(cells: Mapping[str, object]) -> Iterator[Finding]:
+    """Find keys that are no column; like the header's, they are not quoted."""
+    for place, name in enumerate(cells, start=1):
+        if name not in COLUMNS:
+            yield Finding("row.column", field=f"key {place}", measure=measure(name))
+
+
 def _row_findings(given: Mapping[str, object]) -> Iterator[Finding]:
     """Find what is wrong with a row before it is a letter."""
     texts = [cell for cell in given.values() if isinstance(cell, str)]
@@ -253,9 +260,6 @@ def _row_findings(given: Mapping[str, object]) -> Iterator[Finding]:
         yield Finding("row.utf8", field="row", measure=f"{undecoded} such bytes")
     if nuls := sum(text.count("\0") for text in texts):
         yield Finding("row.nul", field="row", measure=f"{nuls} NULs")
-    for place, name in enumerate(given, start=1):
-        if name not in COLUMNS:
-            yield Finding("row.column", field=f"key {place}", measure=measure(name))
     for number in _NUMBERS:
         yield from _bijlage_findings(given, number)
 
