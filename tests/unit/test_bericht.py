@@ -276,6 +276,8 @@ class TestOwnBSN:
         with pytest.raises(BerichtError) as caught:
             letter(bsn="zaak-1", kenmerk=BSN)
         assert BSN not in str(caught.value)
+        with pytest.raises(BerichtError, match=r"^aanslag-20260117: bsn"):
+            letter(bsn="1", kenmerk="aanslag-20260117")
 
     def test_text_may(self) -> None:
         """The letter's text is for the citizen alone."""

@@ -8,7 +8,7 @@ import traceback
 import pytest
 from tests.letters import BSNS, refuses
 
-from mobb_client.berichtenbox.identiteit import BSN, OIN, holds_bsn, masked, measure, passes_elfproef
+from mobb_client.berichtenbox.identiteit import BSN, OIN, holds_bsn, looks_like_bsn, masked, measure, passes_elfproef
 from mobb_client.errors import FieldError
 
 
@@ -119,6 +119,24 @@ class TestHoldsBSN:
     def test_not_found(self, text: str, digits: str) -> None:
         """Other numbers, digits apart in words, and what cannot be a BSN."""
         assert not holds_bsn(text, digits)
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        ("999993653", True),
+        ("zaak 10203047", True),
+        ("x010203047-1", True),
+        ("aanslag-20260117", False),
+        ("999990018", False),
+        ("1999993653", False),
+        ("2026-0117", False),
+        ("", False),
+    ],
+)
+def test_looks_like_bsn(text: str, looks: bool) -> None:
+    """f.1: eight or nine digits by themselves that pass the elfproef; a case number seldom does."""
+    assert looks_like_bsn(text) is looks
 
 
 class TestOIN:

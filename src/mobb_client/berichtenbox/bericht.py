@@ -13,14 +13,13 @@ from uuid import UUID, uuid5
 from mobb_client.berichtenbox import tekst
 from mobb_client.berichtenbox.bijlage import Bestand, Bijlage, Inhoud, content_of, error_of
 from mobb_client.berichtenbox.bijlage import findings as bijlage_findings
-from mobb_client.berichtenbox.identiteit import BSN, OIN, holds_bsn, measure
+from mobb_client.berichtenbox.identiteit import BSN, OIN, holds_bsn, looks_like_bsn, measure
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.errors import BerichtError, FieldError, Finding
 
 MAX_BIJLAGEN: Final = 2
 _NAMESPACE: Final = UUID("8f2b6a54-3d0c-5e7a-9c41-6b0e2f7d1a95")
 _NIL: Final = UUID(int=0)
-_EIGHT_DIGITS: Final = re.compile(r"[0-9]{8}")
 _SHOWN: Final = ("kenmerk", "referentie", "onderwerp")
 
 BijlageDeel = Bijlage | bytes | str | os.PathLike[str] | tuple[bytes | str | os.PathLike[str], str]
@@ -308,7 +307,7 @@ def shown_kenmerk(kenmerk: object, errors: Sequence[FieldError]) -> str | None:
     Not when it is at fault itself, nor, since columns get swapped, when the BSN is at fault and it looks like one.
     """
     fields = {error.field for error in errors}
-    hidden = "kenmerk" in fields or ("bsn" in fields and _EIGHT_DIGITS.search(str(kenmerk)))
+    hidden = "kenmerk" in fields or ("bsn" in fields and looks_like_bsn(str(kenmerk)))
     return kenmerk if isinstance(kenmerk, str) and not hidden else None
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from mobb_client.errors import FieldError, Finding
 
 _NINE_DIGITS: Final = re.compile(r"[0-9]{9}")
+_LIKE_BSN: Final = re.compile(r"(?<![0-9])[0-9]{8,9}(?![0-9])")
 _TWENTY_DIGITS: Final = re.compile(r"[0-9]{20}")
 _SEPARATORS: Final = str.maketrans("", "", " \u00a0.-_/")
 _PREFIXES: Final = frozenset(f"{prefix:08d}" for prefix in (1, 2, 3, 4, 5, 6, 7, 8, 9, 99))
@@ -108,6 +109,11 @@ def holds_bsn(text: str, digits: str) -> bool:
         return False
     shown = digits[1:] if digits.startswith("0") and len(digits) == max(_BSN_LENGTHS) else digits
     return shown in text.translate(_SEPARATORS)
+
+
+def looks_like_bsn(text: str) -> bool:
+    """Return whether a text holds eight or nine digits by themselves that pass the elfproef: whose, nobody knows."""
+    return any(passes_elfproef(digits.zfill(9)) for digits in _LIKE_BSN.findall(text))
 
 
 def _bsn_faults(digits: object, *, elfproef: bool) -> Iterator[str]:
