@@ -13,10 +13,12 @@ from typing import Any, Final, TypeVar
 import click
 
 from mobb_client._xml import write_moment
+from mobb_client.errors import Finding
 
 _Item = TypeVar("_Item")
 _PATIENCE: Final = 2.0  # seconds of work before a bar appears
 _MOST_SHOWN: Final = 300
+_MOST_OF_FINDING: Final = 2000
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, for machines.")
 
@@ -34,10 +36,16 @@ def _as_json(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def plain(text: str) -> str:
+def plain(text: str, most: int = _MOST_SHOWN) -> str:
     """Return a text from outside on one line, without what a terminal would obey, and not longer than a few lines."""
-    shown = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
-    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}... ({len(text)} characters)"
+    shown = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text[:most])
+    return shown if len(text) <= most else f"{shown}... ({len(text)} characters)"
+
+
+def finding(one: Finding, before: str, *, err: bool = True) -> None:
+    """Print a finding on one line, after what it is about, and below it what to do."""
+    click.echo(plain(f"{before}{one}", _MOST_OF_FINDING), err=err)
+    click.echo(f"    {one.advice}", err=err)
 
 
 def moment(value: datetime) -> str:

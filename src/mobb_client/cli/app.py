@@ -104,8 +104,7 @@ def _explain(error: Exception) -> None:
     """Say what went wrong on stderr: one line a finding, with what to do."""
     if findings := _findings(error):
         for finding in findings:
-            click.echo(f"mobb: {_show.plain(str(finding))}", err=True)
-            click.echo(f"      {finding.advice}", err=True)
+            _show.finding(finding, "mobb: ")
         return
     click.echo(f"mobb: {_show.plain(_sentence(error))}", err=True)
 

@@ -192,8 +192,7 @@ def _print(made: Sequence[Made], found: _Read) -> None:
 def _print_findings(what: str, told: _Told) -> None:
     kenmerk = f" ({told.kenmerk})" if told.kenmerk else ""
     for finding in told.findings:
-        click.echo(_show.plain(f"row {told.row}{kenmerk} {what}: {finding}"), err=True)
-        click.echo(f"    {finding.advice}", err=True)
+        _show.finding(finding, f"row {told.row}{kenmerk} {what}: ")
 
 
 def _print_json(made: Sequence[Made], found: _Read) -> None:

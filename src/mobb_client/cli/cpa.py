@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from mobb_client.cli import _given, _show
-from mobb_client.ebms.cpa.explain import ExplainedAction, ExplainedParty, Explanation, explain
+from mobb_client.ebms.cpa.explain import (
+    ExplainedAction,
+    ExplainedCertificate,
+    ExplainedParty,
+    Explanation,
+    explain,
+)
+from mobb_client.errors import Finding
 from mobb_client.settings import load_cpa
 
 
@@ -36,14 +43,26 @@ def explain_command(file: Path, at: datetime | None, as_json: bool) -> None:
 
 
 def _print(found: Explanation) -> None:
-    _show.heading(f"{found.cpa_id}: {found.status}, from {found.start} until {found.end} ({found.days_left} days left)")
+    left = f"{found.days_left} days left" if found.days_left >= 0 else f"{-found.days_left} days ago"
+    _show.heading(f"{found.cpa_id}: {found.status}, from {found.start} until {found.end} ({left})")
     for party in found.parties:
         _print_party(party)
     for action in found.actions:
         _print_action(action)
-    for finding in found.findings:
-        click.secho(f"{finding.severity}: {finding}", fg="red" if finding.severity == "error" else "yellow")
-        click.echo(f"    {finding.advice}")
+    for severity in ("error", "warning"):
+        _print_findings([finding for finding in found.findings if finding.severity == severity])
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    """Print what was found, the places of one rule together."""
+    for code, rule in dict.fromkeys((finding.code, finding.rule) for finding in findings):
+        alike = [finding for finding in findings if (finding.code, finding.rule) == (code, rule)]
+        first = alike[0]
+        click.echo()
+        click.secho(f"{first.severity}: {rule} ({code})", fg="red" if first.severity == "error" else "yellow")
+        _show.table((finding.field, finding.measure) for finding in alike)
+        click.echo(f"  {first.advice}")
+        click.echo(f"  [{first.source}]")
 
 
 def _print_party(party: ExplainedParty) -> None:
@@ -54,9 +73,15 @@ def _print_party(party: ExplainedParty) -> None:
         for role in party.roles
     )
     _show.table(
-        (f"certificate {one.id}", _list(one.uses), f"until {one.not_after} ({one.days_left} days), OIN {one.oin}")
+        (f"certificate {one.id}", _list(one.uses), f"OIN {one.oin}" if one.oin else "no OIN", _until(one))
         for one in party.certificates
     )
+
+
+def _until(certificate: ExplainedCertificate) -> str:
+    if certificate.days_left is None:
+        return "cannot be read"
+    return f"until {certificate.not_after[:10]} ({certificate.days_left} days)"
 
 
 def _print_action(action: ExplainedAction) -> None:
@@ -76,7 +101,13 @@ def _action_rows(action: ExplainedAction) -> Iterator[tuple[str, str]]:
         yield "time to live", f"{action.retry.time_to_live}, remembered for {action.retry.persist_duration}"
     if action.signing:
         algorithm = action.signing.signature_algorithm.rpartition("#")[2]
-        yield "signed with", f"{algorithm}, certificate {action.signing.certificate or 'not in the CPA'}"
+        fingerprint = action.signing.certificate
+        certificate = (
+            f"certificate {fingerprint[:16]}..." if fingerprint else "a certificate that the CPA does not hold"
+        )
+        yield "signed with", f"{algorithm}, {certificate}"
+    if because := dict.fromkeys(finding.code for finding in action.findings if finding.severity == "error"):
+        yield "not sent", f"because of {', '.join(because)}"
     if action.encrypted:
         yield "encrypted", "yes: mobb_client does not send this profile yet, and never sends it in clear"
 

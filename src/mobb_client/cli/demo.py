@@ -26,7 +26,6 @@ from mobb_client.sender import Sender
 from mobb_client.simulator.material import make_material
 
 _PROFILES: Final = ("osb-rm", "osb-rm-s")
-_WAY: Final = "checked, in the batch, in the message, read back"
 
 
 @click.command("demo")
@@ -100,6 +99,7 @@ def _letter(row: Row) -> Bericht:
 
 
 def _print(ways: Sequence[_Way]) -> None:
+    click.echo("Each letter is checked, put in a batch, put in a message, and read back from the message's file.\n")
     for way in ways:
         _print_way(way)
     letters = _show.count(sum(len(way.made.outgoing.batch) for way in ways), "letter")
@@ -113,9 +113,7 @@ def _print_way(way: _Way) -> None:
     _show.heading(f"{way.profile}: {_show.count(len(batch), 'letter')} in one message of {_show.size(packet.size)}")
     _show.table([("MessageId", packet.message_id), ("BatchID", batch.batch_id), *_signature_rows(way.read_back)])
     click.echo()
-    lost = [letter_id for letter_id, _ in way.made.letters() if str(letter_id) not in way.found]
     _show.table(_letter_rows(way))
-    click.echo(f"  each letter: {_WAY}" if not lost else f"  LOST: {len(lost)} letters")
     for problem in way.read_back.problems:
         click.secho(f"  wrong: {_show.plain(problem.sentence)} ({problem.code})", fg="red")
     click.echo()
@@ -134,7 +132,8 @@ def _signature_rows(found: Inspection) -> Iterator[tuple[str, str]]:
 def _letter_rows(way: _Way) -> Iterator[tuple[str, ...]]:
     for letter_id, bericht in way.made.letters():
         attached = " + ".join(_show.size(bijlage.size) for bijlage in bericht.bijlagen) or "no attachment"
-        yield f"row {way.rows[letter_id]}", bericht.kenmerk, bericht.berichttype, str(letter_id), attached
+        end = "read back" if str(letter_id) in way.found else "LOST"
+        yield f"row {way.rows[letter_id]}", bericht.kenmerk, bericht.berichttype, str(letter_id), attached, end
 
 
 def _print_json(ways: Sequence[_Way]) -> None:
@@ -161,5 +160,5 @@ def _letter_json(way: _Way, letter_id: UUID, bericht: Bericht) -> dict[str, obje
         "berichttype": bericht.berichttype,
         "bericht_id": letter_id,
         "bijlagen": [bijlage.size for bijlage in bericht.bijlagen],
-        "way": _WAY if str(letter_id) in way.found else "lost",
+        "way": "read back" if str(letter_id) in way.found else "lost",
     }

@@ -176,7 +176,7 @@ def _verdicts(report: SignatureReport) -> Iterator[tuple[str, str]]:
     yield "signer is the one given", report.signer_is_given
     yield "certificate was valid", report.certificate_was_valid
     if report.valid_from is not None and report.valid_until is not None:
-        yield "certificate", report.certificate
+        yield "certificate", report.certificate.replace("2.5.4.5=", "serialNumber=")
         yield "valid", f"{report.valid_from:%Y-%m-%d} to {report.valid_until:%Y-%m-%d}"
         yield "SHA-256", report.fingerprint
 
