@@ -24,6 +24,7 @@ FLOORS = (
     ("ebms",),
     ("outbox", "transport"),
     ("sender", "inspection", "settings"),
+    ("ledger", "receiving", "sending"),
     ("client",),
     ("runs",),
 )

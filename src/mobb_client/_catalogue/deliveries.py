@@ -1,0 +1,43 @@
+"""Codes of what becomes of letters on their way."""
+
+from mobb_client._catalogue._entry import Entry, entry
+
+_DESIGN = "mobb_client design: every letter ends in exactly one place"
+
+DELIVERIES: dict[str, Entry] = {
+    "aflevering.expired": entry(
+        en="an acknowledgment before the time to live of the message",
+        nl="een ontvangstbevestiging vóór de uiterste tijd van het bericht",
+        source="ebMS 2.0 section 6.4.5",
+        do_en="ask Logius whether the batch arrived before the letter is sent again or printed",
+        do_nl="vraag Logius of de batch is aangekomen voordat de brief opnieuw of op papier gaat",
+    ),
+    "aflevering.refused": entry(
+        en="a message that the other message handler accepts",
+        nl="een bericht dat de andere kant aanneemt",
+        source="ebMS 2.0 section 4.2",
+        do_en="look at the error of the message, repair what it names, and offer the letter again",
+        do_nl="kijk naar de fout van het bericht, herstel wat die noemt, en bied de brief opnieuw aan",
+    ),
+    "client.sender": entry(
+        en="at least one sender",
+        nl="ten minste één afzender",
+        source=_DESIGN,
+        do_en="give the client a sender",
+        do_nl="geef de client een afzender",
+    ),
+    "client.cpa-twice": entry(
+        en="a CPA belongs to one sender",
+        nl="een CPA hoort bij één afzender",
+        source=_DESIGN,
+        do_en="make one sender with all its OINs",
+        do_nl="maak er één afzender van, met al zijn OIN's",
+    ),
+    "client.oin-needed": entry(
+        en="a kenmerk that names one letter",
+        nl="een kenmerk dat één brief aanwijst",
+        source=_DESIGN,
+        do_en="give the OIN as well",
+        do_nl="geef ook het OIN",
+    ),
+}

@@ -1,0 +1,189 @@
+"""The contract of every store: what is kept, and the few things that a transaction can do with it.
+
+Nothing is decided here. The client asks the pure tables (`berichtenbox.aflevering`, `ebms.exchange`) what becomes of a
+letter or a message, and a transaction makes it so, all of it or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO, Literal, Protocol
+from uuid import UUID
+
+from mobb_client.berichtenbox.aflevering import Aflevering
+from mobb_client.berichtenbox.bericht import Bericht
+from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.ebms.cpa import RetryPolicy
+from mobb_client.ebms.exchange import Entry
+from mobb_client.ebms.message import DigestReference, UserMessage
+
+Key = tuple[OIN, str]
+"""What names a letter: the OIN it is sent for, and the caller's kenmerk."""
+
+MessageKind = Literal["letters", "signal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLetter:
+    """A letter with all that is known of its way; `bericht` is None once its content was purged."""
+
+    bericht: Bericht | None
+    aflevering: Aflevering
+
+    @property
+    def key(self) -> Key:
+        """What names it."""
+        return self.aflevering.oin, self.aflevering.kenmerk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A message that goes out: its octets are elsewhere in the store and never change.
+
+    Args:
+        message_id: its MessageId.
+        kind: ``letters`` for a batch; ``signal`` for an acknowledgment, error or pong of ours, which is sent once.
+        cpa_id: the CPA it travels under.
+        message: what its envelope says, to match answers with; None for a signal.
+        policy: when to send again; None for best effort, and for signals.
+        url: where it goes.
+        headers: the HTTP headers that go with it.
+        size: octets of its body.
+        references: what its signature covers: a signed acknowledgment must repeat it.
+        batch_id: of the batch it holds.
+        created: its Timestamp.
+        entry: where its exchange stands.
+        leased_until: no other worker sends it before then.
+    """
+
+    message_id: str
+    kind: MessageKind
+    cpa_id: str
+    message: UserMessage | None = None
+    policy: RetryPolicy | None = None
+    url: str
+    headers: Mapping[str, str]
+    size: int
+    references: tuple[DigestReference, ...] = ()
+    batch_id: UUID | None = None
+    created: datetime
+    entry: Entry
+    leased_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """What was answered to a message that came in; its duplicate gets the same octets again (B42).
+
+    Args:
+        message_id: of the message that came in.
+        cpa_id: its CPAId.
+        digest: SHA-256 over its body, to tell a duplicate from another message under the same id (B44).
+        received: when.
+        status: of the HTTP answer.
+        headers: of the HTTP answer.
+        body: of the HTTP answer; empty when the answer travels as a message of its own.
+        answered_by: MessageId of that message.
+    """
+
+    message_id: str
+    cpa_id: str
+    digest: str
+    received: datetime
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    answered_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, for ever: append-only, in order.
+
+    `number` is the store's; `data` holds ids, codes and counts, never content of a letter.
+    """
+
+    at: datetime
+    name: str
+    oin: OIN | None = None
+    kenmerk: str | None = None
+    message_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+
+class Transaction(Protocol):
+    """What can be read and changed together. Everything read in it is locked until it ends."""
+
+    def letter(self, key: Key) -> StoredLetter | None:
+        """Return one letter."""
+
+    def put_letter(self, letter: StoredLetter) -> None:
+        """Store a letter, new or changed."""
+
+    def queued(self, oins: Iterable[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
+        """Return letters of these OINs that may go into a message now, oldest first; no other transaction sees them."""
+
+    def letters_of_batch(self, batch_id: UUID) -> Sequence[StoredLetter]:
+        """Return the letters whose last batch this was."""
+
+    def letter_by_id(self, bericht_id: UUID) -> StoredLetter | None:
+        """Return the letter with a BerichtID."""
+
+    def message(self, message_id: str) -> StoredMessage | None:
+        """Return one message."""
+
+    def put_message(self, message: StoredMessage) -> None:
+        """Store a message, new or changed."""
+
+    def messages_of_batch(self, batch_id: UUID) -> Sequence[StoredMessage]:
+        """Return every message that carried a batch."""
+
+    def answer(self, message_id: str) -> StoredAnswer | None:
+        """Return what was answered to a message that came in, by that message's id."""
+
+    def put_answer(self, answer: StoredAnswer) -> None:
+        """Store an answer."""
+
+    def add_event(self, event: Event) -> None:
+        """Append an event; its number is given here."""
+
+
+class Outbox(Protocol):
+    """A store of letters and messages. Threads may share one."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Return a transaction: all of it is stored when the block ends well, and nothing of it when it raises."""
+
+    def write_body(self, message_id: str, write: Callable[[BinaryIO], object]) -> None:
+        """Store a message's octets, written by `write` into a seekable file; durable when this returns."""
+
+    def open_body(self, message_id: str) -> BinaryIO:
+        """Return a message's octets as a file, at its beginning."""
+
+    def drop_body(self, message_id: str) -> None:
+        """Forget a message's octets."""
+
+    def lease_due(self, now: datetime, until: datetime, limit: int) -> Sequence[StoredMessage]:
+        """Return messages that are due, leased: no other worker gets them before `until`."""
+
+    def expiring(self, now: datetime) -> Sequence[StoredMessage]:
+        """Return messages without an answer whose time to live has passed."""
+
+    def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
+        """Return events with a number above `since`, in order."""
+
+    def cursor(self, name: str) -> int:
+        """Return the number of the last event that a reader of this name is done with; 0 at first."""
+
+    def set_cursor(self, name: str, number: int) -> None:
+        """Store how far a reader is."""
+
+    def afleveringen(self) -> Iterator[Aflevering]:
+        """Give every letter's way, oldest first."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
