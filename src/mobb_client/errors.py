@@ -138,7 +138,33 @@ class ConfigurationError(MobbError):
 
 
 class TransportError(MobbError):
-    """No usable HTTP answer, where no outbox stands behind the call."""
+    """No usable HTTP answer, where no outbox stands behind the call.
+
+    Args:
+        reason: a slug that never changes, such as ``tls.expired``; rule, source and advice hang on it.
+        endpoint: what was called, host and port.
+        measure: what happened, without anything that they sent.
+        limit: the bound that was in force, where the rule names one.
+        may_have_arrived: False when it is certain that the other side does not have the whole message.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        endpoint: str,
+        measure: str,
+        limit: str | int | None = None,
+        may_have_arrived: bool = False,
+    ) -> None:
+        self.finding = Finding(reason, field=endpoint, measure=measure, limit=limit)
+        self.may_have_arrived = may_have_arrived
+        super().__init__(str(self.finding))
+
+    @property
+    def reason(self) -> str:
+        """The slug of what went wrong, for ever the same."""
+        return self.finding.code
 
 
 class OutboxError(MobbError):

@@ -234,7 +234,7 @@ _HTTP_ANSWERS: Final[dict[str, Entry]] = {
         en="a reason with an answer of 500",
         nl="een reden bij een antwoord met status 500",
         source=f"{_SOAP}; {_KV} section 5.11.2",
-        do_en=f"If it lasts, they cannot read the message or do not know the To party: {_LOGIUS_EN}, with its MessageId.",
+        do_en=f"If it lasts, they cannot read it, or do not know the To party: {_LOGIUS_EN}, with its MessageId.",
         do_nl=f"Duurt het voort, dan lezen zij het bericht of de To-partij niet: {_LOGIUS_NL}, met het MessageId.",
     ),
     "http.unavailable": entry(
