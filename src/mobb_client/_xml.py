@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mobb_client._explain import Judge
 
 _NOT_BLANK: Final = re.compile(rb"\S")
+_BLOCK: Final = 4096
+_ROOT_WITHIN: Final = 1_000_000
 _BLANKS: Final = " \t\r\n"
 _MOMENT: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -66,14 +68,17 @@ def holds_comment(data: bytes) -> bool:
     return bool(etree.fromstring(data, parser).xpath("boolean(//comment())"))
 
 
-def root_name(head: bytes) -> str | None:
-    """Return the name of the root element, ``{namespace}local``, of a document of which these are the first octets.
+def root_name(data: bytes) -> str | None:
+    """Return the name of a document's root element, ``{namespace}local``; of a large one only the beginning is read.
 
-    None when they are no XML, or the root does not begin within them.
+    None when it is no XML, or the root does not begin within the first million octets.
     """
     parser = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
-    with suppress(etree.XMLSyntaxError):  # what stands behind the root's own tag does not matter here
-        parser.feed(head)
+    with suppress(etree.XMLSyntaxError):  # the root's own tag may be whole, whatever stands behind it
+        for at in range(0, min(len(data), _ROOT_WITHIN), _BLOCK):
+            parser.feed(data[at : at + _BLOCK])
+            if root := next(parser.read_events(), None):
+                return str(root[1].tag)
     root = next(parser.read_events(), None)
     return None if root is None else str(root[1].tag)
 
@@ -122,6 +127,7 @@ def _take_out(element: etree._Element | None) -> None:
     """Take an element out of its document, and the text behind it."""
     parent = None if element is None else element.getparent()
     if element is not None and parent is not None:
+        element.clear()  # first: taking out a large subtree takes lxml the square of its size
         parent.remove(element)
 
 

@@ -38,6 +38,7 @@ _ENCRYPTED: Final = "{http://www.w3.org/2001/04/xmlenc#}EncryptedData"
 _DOCUMENTS: Final = {"Berichten", "BerichtVerwerkResponse", "AbonnementAanvraag", "AbonnementAntwoord"}
 _WHERE: Final = "//Header/Signature"
 _FAULT_SHOWN: Final = 200
+_XML_TYPE: Final = re.compile(r"text/xml|application/xml|[a-z0-9.-]+/[a-z0-9.-]+\+xml")
 _CONTENT_ID_HEADER: Final = re.compile(rb"content-id[ \t]*:[ \t\r\n]*<?[ \t]*\Z", re.IGNORECASE)
 _LOOK_BACK: Final = 100
 _MOST_LOOKS: Final = 10_000
@@ -183,6 +184,8 @@ def _inspect_body(captured: capture.Capture, cpa: CPA | None, given: Certificate
         return Inspection(kind="unreadable", problems=problems.all)
     _check_start(problems, captured, unpacked)
     reports = tuple(map(_part_report, unpacked.parts))
+    for report in reports:
+        problems.attempt(partial(_refuse_damaged, report))
     root = problems.attempt(lambda: _parse(unpacked.envelope))
     if root is None:
         return Inspection(kind="unreadable", parts=reports, problems=problems.all)
@@ -538,20 +541,26 @@ def _part_report(part: mime.Part) -> PartReport:
     )
 
 
+def _refuse_damaged(report: PartReport) -> None:
+    """A payload that says it is XML, and is none, would be taken for octets that nobody looks into."""
+    kind, _ = mime.parse_content_type(report.content_type)
+    if report.content == "octets" and report.size and _XML_TYPE.fullmatch(kind):
+        raise FormatError("xml.syntax", "a payload says that it is XML, and is not well-formed")
+
+
 def _content(octets: bytes) -> str:
     """Name what a payload is by its first octets: never by what the sender says of it."""
-    head = octets[:_HEAD]
-    if head.startswith(b"%PDF-"):
+    if octets.startswith(b"%PDF-"):
         return "PDF"
-    if not head.startswith(_GZIP):
-        return _document(head) or "octets"
+    if not octets.startswith(_GZIP):
+        return _document(octets) or "octets"
     inside = _document(_unpacked_head(octets))
     return f"{inside} (gzip)" if inside else "gzip"
 
 
-def _document(head: bytes) -> str:
+def _document(octets: bytes) -> str:
     """Name an XML document that is known here; a stranger's names may hold anything."""
-    root = _xml.root_name(head.lstrip())
+    root = _xml.root_name(octets)
     if root is None:
         return ""
     local = root.rpartition("}")[2]

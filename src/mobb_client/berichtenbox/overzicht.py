@@ -6,6 +6,7 @@ import binascii
 import copy
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -28,6 +29,7 @@ _CODE: Final = re.compile(r"(?![0-9]+\Z)[!-~]{1,8}")
 _LIKE_A_BSN: Final = re.compile(r"(?<![0-9A-Za-z])[0-9]{9}(?![0-9A-Za-z])")
 _MOST_FAULTS: Final = 10
 _MOST_BSN: Final = 20
+_MOST_BIJLAGEN: Final = 10  # the schema allows two, and says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class _Reader:
 
     def take(self, element: etree._Element) -> None:
         """Note one letter; its attachments are gone afterwards."""
-        contents = element.findall(_INHOUD, _NAMES)
+        contents = list(islice(element.iterfind(_INHOUD, _NAMES), _MOST_BIJLAGEN))
         sizes = [_octets(content) for content in contents]
         for content in contents:
             content.text = _STAND_IN
@@ -139,12 +141,10 @@ class _Reader:
 
 
 def _up_to(element: etree._Element, root: etree._Element) -> etree._Element:
-    """Return the document as it is up to this child of its root: the parser may have read on."""
-    batch = etree.Element(root.tag, root.attrib, root.nsmap)
-    for child in root:
-        batch.append(copy.deepcopy(child))
-        if child is element:
-            break
+    """Return a copy of the document up to this child of its root: the parser may have read on."""
+    batch = copy.deepcopy(root)
+    behind = [number for number, child in enumerate(root, start=1) if child is element]
+    del batch[behind[0] if behind else len(batch) :]
     return batch
 
 
