@@ -1,0 +1,317 @@
+"""The Berichtenbox in one process: CA, certificates, CPAs and a clock of its own, made on the spot.
+
+What the sender posts goes to `Berichtenbox.wire`; what the Berichtenbox sends goes, when `process` is called, to the
+function given to `connect`. The same box on a socket: `serve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import BinaryIO, Final, Protocol
+from uuid import UUID, uuid4
+
+from mobb_client.simulator._body import Body, blocks_of
+from mobb_client.simulator._certificates import Pair, issue
+from mobb_client.simulator._cpa import Agreement
+from mobb_client.simulator._globe import Globe
+from mobb_client.simulator._signature import Signer
+from mobb_client.simulator.clock import Clock
+from mobb_client.simulator.engine import Answer, Letter, Logius, Outgoing
+from mobb_client.simulator.material import Keys, Material, Profile, Terms, make_material
+from mobb_client.simulator.outcomes import Outcome
+
+CLEAR_PROFILES: Final[tuple[Profile, ...]] = ("osb-be", "osb-rm", "osb-be-s", "osb-rm-s")
+CLEAR_SYNC_PROFILES: Final[tuple[Profile, ...]] = ("osb-rm", "osb-rm-s")
+STRANGER_OIN: Final = "00000099000000009000"
+_TERMS: Final = Terms(retries=8, interval="PT30M")
+_TIMEOUT: Final = 30.0
+
+
+class Reply(Protocol):
+    """The answer of a sender's endpoint."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """HTTP headers."""
+
+    @property
+    def body(self) -> bytes:
+        """Octets, empty when nothing is said."""
+
+
+class Receive(Protocol):
+    """The sender's endpoint as one call; `peer` is the client certificate in DER."""
+
+    def __call__(self, headers: Mapping[str, str], body: bytes, *, peer: bytes) -> Reply:
+        """Take a POST and return its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the wire brings back: an HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Berichtenbox(Logius):
+    """Logius in a box, with all that a sender needs to talk to it. Nothing of it is on a network.
+
+    Args:
+        profile: of `cpa_bytes`; encrypted ones are not simulated.
+        sync: whether acknowledgments come in the HTTP response by that CPA.
+        material: CA, certificates and terms; new ones, with keys made once a process, without.
+        start: an aware moment at which the clock stands; the machine's own without.
+        oins: the OINs whose letters may come; those of the material without.
+        berichttypes: those that are active; any without.
+        new_id: where MessageIds come from.
+
+    Attributes:
+        clock: the time of the box; give `clock.now` to the client.
+        material: CA, keys and certificates of both sides.
+        wire: posts to the box.
+
+    Raises:
+        ValueError: an encrypted profile, or a synchronous one that is not reliable.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a way in which a test wants its box different
+        self,
+        profile: Profile = "osb-rm",
+        *,
+        sync: bool = False,
+        material: Material | None = None,
+        start: datetime | None = None,
+        oins: Collection[str] | None = None,
+        berichttypes: Collection[str] | None = None,
+        new_id: Callable[[], UUID] = uuid4,
+    ) -> None:
+        if profile not in (CLEAR_SYNC_PROFILES if sync else CLEAR_PROFILES):
+            raise ValueError(f"{'synchronous ' if sync else ''}{profile} is not simulated")
+        self.clock = Clock(start)
+        self.material = material or make_material(self.clock.now(), keys=_keys(), terms=_TERMS)
+        self._profile, self._sync = profile, sync
+        self._terms = self.material.terms
+        self._receive: Receive | None = None
+        self._work: Callable[[], object] = _nothing
+        self._down = False
+        self._stranger = _stranger(self.material)
+        super().__init__(
+            self._every_agreement(),
+            signer=_signer(self.material.receiver),
+            stranger=_signer(self._stranger),
+            globe=Globe(oins or {self.material.sender_oin, *self.material.letter_oins}, berichttypes),
+            now=self.clock.now,
+            new_id=new_id,
+        )
+        self.wire = Wire(self)
+
+    # The agreement
+
+    @property
+    def cpa_bytes(self) -> bytes:
+        """The CPA of the box's profile."""
+        return self.cpa(self._profile, sync=self._sync)
+
+    def cpa(self, profile: Profile, *, sync: bool = False) -> bytes:
+        """Return the CPA of any profile; every one without encryption may be used, beside each other."""
+        return self.material.cpa(profile, sync=sync, terms=self._terms)
+
+    @property
+    def url(self) -> str:
+        """The endpoint of the box, as the CPAs have it."""
+        return self._terms.receiver_endpoint
+
+    def settle_at(self, *, receiver_endpoint: str, sender_endpoint: str) -> None:
+        """Give both endpoints other URLs; CPAs that were taken before no longer hold."""
+        self._terms = replace(self._terms, receiver_endpoint=receiver_endpoint, sender_endpoint=sender_endpoint)
+        self.agree(self._every_agreement())
+
+    def _every_agreement(self) -> Iterator[Agreement]:
+        terms = self._terms
+        for profile in CLEAR_PROFILES:
+            for sync in {False, profile in CLEAR_SYNC_PROFILES}:
+                yield Agreement.read(self.cpa(profile, sync=sync), request=terms.request, result=terms.result)
+
+    # What becomes of letters
+
+    def outcome(  # noqa: PLR0913 - each is a way in which a verdict can come
+        self,
+        bsn: str,
+        code: str = "Verwerkt",
+        *,
+        offers: int | None = None,
+        whole_batch: bool = False,
+        after: timedelta = timedelta(),
+        results: int = 1,
+        gzipped: bool = False,
+    ) -> None:
+        """Say what becomes of letters to a BSN from now on. The arguments are those of `outcomes.Outcome`."""
+        self.globe.outcomes[bsn] = Outcome(
+            code=code, offers=offers, whole_batch=whole_batch, after=after, results=results, gzipped=gzipped
+        )
+
+    def burger(self, bsn: str) -> Burger:
+        """Return a citizen, to say something of."""
+        return Burger(self, bsn)
+
+    def letters_to(self, bsn: str) -> tuple[Letter, ...]:
+        """Return the letters that are in a citizen's box."""
+        return tuple(letter for letter in self.letters if letter.bsn == bsn and letter.code == "Verwerkt")
+
+    # The sender's side
+
+    def connect(self, receive: Receive | None, work: Callable[[], object] | None = None) -> None:
+        """Say where the sender receives; None for nowhere.
+
+        Args:
+            receive: the sender's endpoint.
+            work: what the sender does of itself, such as sending what is due; `run_until_idle` calls it.
+        """
+        self._receive, self._work = receive, work or _nothing
+
+    def process(self) -> int:
+        """Send everything that is due to the sender, and return how many messages that were."""
+        sent = 0
+        while due := self.due(self.clock.now()):
+            for outgoing in due:
+                self.deliver(outgoing)
+            sent += len(due)
+        return sent
+
+    def run_until_idle(self, most: int = 1000) -> None:
+        """Let both sides work, and time pass, until the box has nothing more to send.
+
+        Raises:
+            RuntimeError: that is not so after so many moments.
+        """
+        for _ in range(most):
+            self._work()
+            self.process()
+            when = self.next_due()
+            if when is None:
+                return
+            self.clock.advance_to(when)
+        raise RuntimeError(f"the box still has something to send after {most} moments")
+
+    def deliver(self, outgoing: Outgoing) -> None:
+        """Give one message to the sender's endpoint, and take its answer."""
+        if self._receive is None or self._down:
+            self.delivered(outgoing, 0)
+            return
+        shown = self._stranger if outgoing.stranger else self.material.receiver
+        reply = self._receive(outgoing.headers, outgoing.body, peer=shown.certificate_der)
+        self.delivered(outgoing, reply.status, reply.headers, reply.body)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether there is an outage."""
+        return self._down
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Be unreachable for a while, and reach nobody."""
+        self._down = True
+        try:
+            yield
+        finally:
+            self._down = False
+
+
+@dataclass(frozen=True, slots=True)
+class Burger:
+    """A citizen with a test BSN."""
+
+    box: Berichtenbox = field(repr=False)
+    bsn: str = field(repr=False)
+
+    def niet_geabonneerd(self) -> None:
+        """Let the citizen have no active box, or be not subscribed to this sender or BerichtType."""
+        self.box.outcome(self.bsn, "NietActiefOfGeabonneerd")
+
+    def geabonneerd(self) -> None:
+        """Let the citizen be subscribed."""
+        self.box.outcome(self.bsn)
+
+    @property
+    def letters(self) -> tuple[Letter, ...]:
+        """What is in the citizen's box."""
+        return self.box.letters_to(self.bsn)
+
+
+class Wire:
+    """The network between sender and box, without a network. It fails as one does: by OSError."""
+
+    def __init__(self, box: Berichtenbox, timeout: float = _TIMEOUT) -> None:
+        self._box = box
+        self.timeout = timeout
+
+    def post(self, url: str, headers: Mapping[str, str], body: BinaryIO, size: int) -> Response:
+        """Post a body to the box with the sender's certificate, and return the answer.
+
+        Args:
+            url: the receiver's endpoint.
+            headers: without Content-Length, which is the wire's.
+            body: is read from where it stands.
+            size: octets to read.
+
+        Raises:
+            ConnectionRefusedError: the box is down, or lives elsewhere.
+            ConnectionResetError: on demand, in the middle of the body or instead of an answer.
+            TimeoutError: on demand; the clock has moved on by `timeout`.
+        """
+        box = self._box
+        if box.is_down or url != box.url:
+            raise ConnectionRefusedError(111, "nobody listens there")
+        if (after := box.take_reset()) is not None:
+            body.read(min(after, size))
+            raise ConnectionResetError(104, "reset while the body was sent")
+        given = {**headers, "Content-Length": str(size)}
+        answer = box.handle(given, Body(blocks_of(body, size)), box.material.sender.certificate_der)
+        return self._response(answer)
+
+    def _response(self, answer: Answer) -> Response:
+        for outgoing in answer.first:
+            self._box.deliver(outgoing)
+        self._box.clock.advance(seconds=min(answer.after, self.timeout))
+        if answer.after > self.timeout:
+            raise TimeoutError(110, "no answer in time")
+        if answer.lost:
+            raise ConnectionResetError(104, "the connection ended before the answer")
+        return Response(answer.status, answer.headers, answer.body)
+
+
+@cache
+def _keys() -> Keys:
+    """Return keys for every box of this process: making them takes most of the time."""
+    return Keys.new()
+
+
+def _stranger(material: Material) -> Pair:
+    """Return a certificate of the same CA for somebody of no CPA; the key is the CA's, so that none need be made."""
+    one = material.sender.certificate
+    return issue(
+        material.authority,
+        material.authority.key,
+        organisation="Somebody else",
+        oin=STRANGER_OIN,
+        start=one.not_valid_before_utc,
+        end=one.not_valid_after_utc,
+    )
+
+
+def _signer(pair: Pair) -> Signer:
+    return Signer(pair.key, pair.certificate)
+
+
+def _nothing() -> None:
+    """Do nothing."""
