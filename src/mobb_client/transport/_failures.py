@@ -50,10 +50,23 @@ _AT_STAGE: Final[dict[Stage, tuple[str, str]]] = {
 """For each stage what a time-out and what a lost connection is called."""
 
 
-def failure_of(error: BaseException, exchange: Exchange, endpoint: str, *, connect_timeout: float) -> TransportError:
-    """Return what went wrong, by the innermost exception and how far the exchange had come."""
+def failure_of(
+    error: BaseException, exchange: Exchange, endpoint: str, *, connect_timeout: float, anonymous: bool
+) -> TransportError:
+    """Return what went wrong, by the innermost exception and how far the exchange had come.
+
+    Args:
+        error: whatever came out of requests or urllib3.
+        exchange: how far it had come.
+        endpoint: host and port.
+        connect_timeout: seconds, the bound of the first two stages.
+        anonymous: whether we showed no certificate. Until TLS 1.2 a server that misses it says only "handshake
+            failure", and every server on Digikoppeling wants one.
+    """
     root = _root(error)
     reason = _tls_reason(root, exchange) or _network_reason(root, exchange)
+    if reason == "tls.handshake" and anonymous:
+        reason = "tls.client-certificate-missing"
     within = connect_timeout if exchange.stage < Stage.UPLOAD else exchange.read_timeout
     return TransportError(
         reason,
@@ -109,7 +122,7 @@ def _measure(root: BaseException, exchange: Exchange) -> str:
         return f"OpenSSL code {root.verify_code}"
     if isinstance(root, ssl.SSLError) and root.reason:
         return root.reason.lower().replace("_", " ")
-    return f"{_in_words(type(root).__name__)}, {_WHEN[exchange.stage]}"
+    return f"{_in_words(root)} {_WHEN[exchange.stage]}"
 
 
 _WHEN: Final[dict[Stage, str]] = {
@@ -121,6 +134,11 @@ _WHEN: Final[dict[Stage, str]] = {
 }
 
 
-def _in_words(kind: str) -> str:
-    """Return ``connection reset error`` for ``ConnectionResetError``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
+def _in_words(root: BaseException) -> str:
+    if isinstance(root, TimeoutError):
+        return "nothing in time"
+    if isinstance(root, ssl.SSLError | ConnectionError | IncompleteRead):
+        return "a refusal" if isinstance(root, ConnectionRefusedError) else "a closed connection"
+    if isinstance(root, OSError) and root.strerror:
+        return root.strerror.lower()  # the system's own words
+    return "something else"

@@ -6,6 +6,7 @@ each socket asks the `Exchange` of its thread how long it may still wait, for th
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
@@ -60,6 +61,7 @@ class Exchange:
     reused: bool = False
     """Whether it went over a connection that had served before."""
     line: Line | None = None
+    _receiving: bool = False
     _until: float = 0.0
 
     def sends(self, line: Line) -> float:
@@ -70,22 +72,21 @@ class Exchange:
         return min(self.read_timeout, self._left())
 
     def is_sent(self) -> None:
-        """Note that the whole request is out: from here the time of the answer runs."""
-        self.whole = True
-        self._wait()
+        """Note that the whole request is out."""
+        self.whole, self.stage = True, Stage.WAIT
 
     def receives(self) -> float:
-        """Return how long the rest of the answer may take, in seconds; an answer may come before all is sent."""
-        if self.stage < Stage.WAIT:
-            self._wait()
+        """Return how long the rest of the answer may take, in seconds, from the first time that this is asked on.
+
+        That may be before all is sent: when they close the connection, their reason for it is still looked for.
+        """
+        if not self._receiving:
+            self._receiving, self._until = True, self.monotonic() + self.read_timeout
         return self._left()
 
     def received(self) -> None:
         """Note that there is an answer, or the beginning of one."""
         self.stage = Stage.ANSWER
-
-    def _wait(self) -> None:
-        self.stage, self._until = Stage.WAIT, self.monotonic() + self.read_timeout
 
     def _left(self) -> float:
         left = self._until - self.monotonic()
@@ -104,10 +105,13 @@ class Line(ssl.SSLSocket):
     last_used = 0.0
 
     def send(self, data, flags: int = 0) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001 - any buffer
-        """Send within the time of the exchange."""
+        """Send within the time of the exchange; once they have closed it, urllib3 looks for their last words."""
         if (exchange := self._exchange) is not None:
             self.settimeout(exchange.sends(self))
-        return super().send(data, flags)
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            raise BrokenPipeError(errno.EPIPE, "closed") from None
 
     def recv_into(self, buffer, nbytes: int | None = None, flags: int = 0) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001 - any buffer
         """Receive within the time of the exchange."""
@@ -136,6 +140,8 @@ class LineContext(ssl.SSLContext):
     """Makes `Line`s, and knows which exchange each thread is busy with."""
 
     sslsocket_class = Line
+    anonymous = True
+    """Whether it shows no certificate."""
     _busy: threading.local
 
     def __new__(cls) -> Self:
@@ -188,6 +194,7 @@ def line_context(anchors: Sequence[Certificate], identity: Identity | None) -> L
     context.load_verify_locations(cadata=b"".join(anchor.der for anchor in anchors))
     if identity is not None:
         show(context, identity)
+        context.anonymous = False
     return context
 
 

@@ -170,21 +170,23 @@ class HttpsWire:
         from mobb_client.transport._failures import failure_of  # noqa: PLC0415 - idem
         from mobb_client.transport._line import Exchange  # noqa: PLC0415 - idem
 
-        limits = self._limits
+        adapter, limits = self._adapter, self._limits
         exchange = Exchange(monotonic=self._monotonic, read_timeout=limits.read, upload_time=limits.upload_time(size))
         request = _request(url, headers, _Body(body, size, exchange), size)
         try:
-            response = self._exchanged(request, exchange, endpoint)
+            response = self._exchanged(adapter, request, exchange, endpoint)
         except CAUGHT as error:
-            failure = failure_of(error, exchange, endpoint, connect_timeout=limits.connect)
+            failure = failure_of(
+                error, exchange, endpoint, connect_timeout=limits.connect, anonymous=adapter.context.anonymous
+            )
         else:
             log.info("transport.posted", extra={"endpoint": endpoint, "status": response.status, "size": size})
             return response
-        log.warning("transport.failed", extra={"endpoint": endpoint, "reason": failure.reason, "size": size})
+        log.info("transport.failed", extra={"endpoint": endpoint, "reason": failure.reason, "size": size})
         raise failure  # here, so that no text of another library hangs on it
 
-    def _exchanged(self, request: PreparedRequest, exchange: Exchange, endpoint: str) -> Response:
-        adapter, limits = self._adapter, self._limits
+    def _exchanged(self, adapter: Adapter, request: PreparedRequest, exchange: Exchange, endpoint: str) -> Response:
+        limits = self._limits
         with adapter.context.serving(exchange):
             answer = adapter.send(request, stream=True, timeout=(limits.connect, limits.read))
             try:
