@@ -79,6 +79,7 @@ def root_name(data: bytes) -> str | None:
             parser.feed(data[at : at + _BLOCK])
             if root := next(parser.read_events(), None):
                 return str(root[1].tag)
+        parser.close()
     root = next(parser.read_events(), None)
     return None if root is None else str(root[1].tag)
 
