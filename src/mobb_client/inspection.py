@@ -258,6 +258,9 @@ def _problem(error: ProtocolError) -> Problem:
     return Problem(error.code, without_bsn(error.sentence), error.ebms_code, without_bsn(error.location))
 
 
+_INCOMPLETE: Final = Problem("agreement.incomplete", "the CPA lacks a part of the message's route", "Inconsistent")
+
+
 class _Problems:
     """Collects what is wrong instead of stopping at the first."""
 
@@ -280,7 +283,8 @@ class _Problems:
         except ProtocolError as error:
             self.add(error)
         except ConfigurationError as error:
-            self._found += [Problem(finding.code, str(finding), "Inconsistent") for finding in error.findings]
+            found = [Problem(finding.code, str(finding), "Inconsistent") for finding in error.findings]
+            self._found += found or [_INCOMPLETE]
         return None
 
     def none_in(self, step: Callable[[], object]) -> bool:
