@@ -12,16 +12,23 @@ import ssl
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import pytest
 from tests.keys import OWN_OIN, PARTNER_OIN, Holder, ec_key, issue, name, rsa_key
+
+from mobb_client.errors import TransportError
+from mobb_client.pki import Certificate, Identity
+from mobb_client.transport import HttpsWire, Response
 
 HOST = "localhost"
 PATIENCE = 20.0
@@ -176,6 +183,14 @@ class Connection:
         found, self._rest = self._rest[:count], self._rest[count:]
         return found
 
+    def count(self, upto: int) -> int:
+        """Take in this many octets, keep none of them, and return how many there were."""
+        buffer = bytearray(1 << 20)
+        count = len(self._rest)
+        while count < upto and (more := self.socket.recv_into(buffer)):
+            count += more
+        return count
+
     def send(self, octets: bytes) -> None:
         """Send octets."""
         self.socket.sendall(octets)
@@ -237,8 +252,8 @@ class Server:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        self.threads = [threading.Thread(target=self._accept)]
+        self.threads[0].start()
 
     @property
     def url(self) -> str:
@@ -251,10 +266,11 @@ class Server:
                 connected, _ = self._listening.accept()
             except OSError:
                 return
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self._open.append(connected)
-            self._threads.append(threading.Thread(target=self._serve, args=(connected,)))
-            self._threads[-1].start()
+            self.threads.append(threading.Thread(target=self._serve, args=(connected,)))
+            self.threads[-1].start()
 
     def _serve(self, connected: socket.socket) -> None:
         connected.settimeout(PATIENCE)
@@ -283,12 +299,12 @@ class Server:
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-        for thread in self._threads[:1]:
+        for thread in self.threads[:1]:
             thread.join()
         for connected in self._open:
             with suppress(OSError):
                 connected.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
+        for thread in self.threads[1:]:
             thread.join()
         for connected in self._open:
             connected.close()
@@ -310,3 +326,47 @@ def serving(script: Script, context: ssl.SSLContext | None = None, *, plain: boo
     settings = None if plain else context or server_context(clients=world().ours)
     with Server(script, settings) as server:
         yield server
+
+
+# The client's side
+
+HEADERS = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '"ebXML"'}
+
+
+@contextmanager
+def wire(
+    *,
+    anchors: Sequence[Certificate] | None = None,
+    identity: Identity | None = None,
+    anonymous: bool = False,
+    connect_timeout: float = PATIENCE,
+    read_timeout: float = PATIENCE,
+    slowest_upload: int = 1_000,
+    max_answer: int = 1_000_000,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Iterator[HttpsWire]:
+    """Give a wire that trusts the servers of this world and shows our certificate, unless told otherwise."""
+    with HttpsWire(
+        anchors=[world().theirs.certificate] if anchors is None else anchors,
+        identity=None if anonymous else identity or world().client.identity,
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
+        slowest_upload=slowest_upload,
+        max_answer=max_answer,
+        monotonic=monotonic,
+    ) as made:
+        yield made
+
+
+def post(line: HttpsWire, server: Server, body: bytes = b"<x/>") -> Response:
+    """Post these octets and return the answer."""
+    return line.post(server.url, HEADERS, BytesIO(body), len(body))
+
+
+def failure(line: HttpsWire, server: Server, body: bytes = b"<x/>") -> TransportError:
+    """Post these octets, which must fail, and return the error; nothing of another library hangs on it."""
+    with pytest.raises(TransportError) as caught:
+        post(line, server, body)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return caught.value

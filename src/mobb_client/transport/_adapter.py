@@ -37,6 +37,9 @@ class _Lines:
             raise RemoteDisconnected("the head has no end")
         return line
 
+    def close(self) -> None:
+        self._file.close()
+
 
 class _Answer(HTTPResponse):
     """An answer whose head is whole and well-formed. urllib3 would take another, and log what it could not read."""
@@ -48,7 +51,7 @@ class _Answer(HTTPResponse):
         try:
             super().begin()
         finally:
-            self.fp = file
+            self.fp = file if self.fp else None
         try:
             assert_header_parsing(self.headers)
         except HeaderParsingError:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 MAX_ANSWER: Final = 16_000_000
 SLOWEST_UPLOAD: Final = 131_072
+_BLOCK: Final = 65_536
+_WITHOUT_BODY: Final = frozenset({*range(100, 200), HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _FORBIDDEN: Final = frozenset(
     {
         "accept-encoding", "authorization", "connection", "content-length", "cookie", "expect", "host", "mime-version",
@@ -252,27 +255,32 @@ def _request(url: str, headers: Mapping[str, str], body: _Body, size: int) -> Pr
 
 def _read(answer: Answer, exchange: Exchange, endpoint: str, limit: int) -> Response:
     """Return a whole answer; its connection is kept only when nothing can be left in it."""
-    raw = answer.raw
+    clean = exchange.whole and _is_clean(answer)
     if exchange.line is not None:
-        exchange.line.spoilt = not (exchange.whole and _is_clean(answer))
-    body = bytearray()
-    for block in raw.stream(65_536, decode_content=False):
-        body += block
-        if len(body) > limit:
-            raw.close()
-            raise TransportError(
-                "http.answer-too-large",
-                endpoint=endpoint,
-                measure=f"HTTP {answer.status_code}, more",
-                limit=limit,
-                may_have_arrived=True,
-            )
+        exchange.line.spoilt = not clean
+    has_body = clean or answer.status_code not in _WITHOUT_BODY
+    body = _octets(answer, endpoint, limit) if has_body else b""
     headers = {key.lower(): value for key, value in answer.headers.items()}
-    return Response(status=answer.status_code, headers=headers, body=bytes(body))
+    return Response(status=answer.status_code, headers=headers, body=body)
 
 
 def _is_clean(answer: Answer) -> bool:
-    """Tell whether an answer ends where its head says: a 1xx is followed by another, a 204 should have no body."""
-    if answer.status_code == 204:  # noqa: PLR2004 - No Content
+    """Tell whether an answer ends where its head says: behind a 1xx comes another, and a 204 may have a body."""
+    if answer.status_code == HTTPStatus.NO_CONTENT:
         return answer.headers.get("Content-Length", "0") == "0" and "Transfer-Encoding" not in answer.headers
-    return 200 <= answer.status_code < 300  # noqa: PLR2004 - any success
+    return HTTPStatus.OK <= answer.status_code < HTTPStatus.MULTIPLE_CHOICES
+
+
+def _octets(answer: Answer, endpoint: str, limit: int) -> bytes:
+    body = bytearray()
+    for block in answer.raw.stream(_BLOCK, decode_content=False):
+        body += block
+        if len(body) > limit:
+            raise TransportError(
+                "http.answer-too-large",
+                endpoint=endpoint,
+                measure=f"HTTP {answer.status_code} with more",
+                limit=limit,
+                may_have_arrived=True,
+            )
+    return bytes(body)

@@ -16,7 +16,7 @@ from mobb_client import _xml
 from mobb_client.ebms import mime
 from mobb_client.ebms._names import NS, name
 from mobb_client.errors import Finding, FormatError, TransportError
-from mobb_client.transport.wire import Response
+from mobb_client.transport.wire import HttpAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Accepted:
 class Signal:
     """The answer holds a SOAP envelope: an acknowledgment, an error, a Pong; not yet judged in any way."""
 
-    response: Response
+    response: HttpAnswer
 
     @property
     def status(self) -> int:
@@ -119,7 +119,7 @@ _FOR_A_PERSON: Final = frozenset(
 """The failures without an answer that do not pass by themselves; of answers these are: a refusal, a SOAP Fault."""
 
 
-def outcome_of(response: Response) -> Outcome:
+def outcome_of(response: HttpAnswer) -> Outcome:
     """Return what an HTTP answer means.
 
     Any 2xx with no body, or only blanks, is an acceptance. A body counts as a signal when it holds a SOAP envelope,
@@ -170,7 +170,7 @@ def _is_final(status: int) -> bool:
     return status < HTTPStatus.INTERNAL_SERVER_ERROR or status in _NOT_SUPPORTED
 
 
-def _of_error(response: Response, *, fault: bool) -> Retry | Refused:
+def _of_error(response: HttpAnswer, *, fault: bool) -> Retry | Refused:
     status = response.status
     reason = _REASONS.get(status) or _REASONS_BY_CLASS.get(status // 100, "http.server-error")
     if _is_final(status):
@@ -194,7 +194,7 @@ def _sentence(reason: str, status: int, what: str) -> str:
     return str(Finding(reason, field="answer", measure=measure))
 
 
-def _soap_body(response: Response) -> etree._Element | None:
+def _soap_body(response: HttpAnswer) -> etree._Element | None:
     """Return soap:Body when the answer holds a SOAP envelope, and None for everything else."""
     if not response.body.strip():
         return None

@@ -26,10 +26,29 @@ class Response:
         return f"Response({self.status}, {len(self.body)} octets)"
 
 
+class HttpAnswer(Protocol):
+    """An HTTP answer, whoever made it: `Response`, or that of a wire inside the process."""
+
+    @property
+    def status(self) -> int:
+        """100 to 999."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By lower-case name."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """Octets."""
+        ...
+
+
 class Wire(Protocol):
     """Carries one message and brings the answer; implemented structurally."""
 
-    def post(self, url: str, headers: Mapping[str, str], body: BinaryIO, size: int) -> Response:
+    def post(self, url: str, headers: Mapping[str, str], body: BinaryIO, size: int) -> HttpAnswer:
         """POST `size` octets of `body`, from where it stands, and return the answer.
 
         Every answer is returned, whatever its status: what it means is `outcome_of`'s to say.
