@@ -239,10 +239,13 @@ class Outgoing:
         """Write the HTTP body into a seekable binary file, in one pass over the letters and their attachments.
 
         Raises:
-            FieldError: an attachment is no longer what it was (`changed` says of which letters), or the document is
-                larger than 100 MB; what stands in the file is to be thrown away.
+            BerichtError: of one letter, whose attachment is no longer what it was (`changed` says of which others as
+                well); `without` them the rest can go.
+            FieldError: the document is larger than 100 MB.
             ConfigurationError: the CPA asks for a signature, and there is no key.
             OSError: the file took less than it was given.
+
+        Whatever is raised, what stands in the file is no message and is to be thrown away.
         """
         documents: list[Document] = []
         payload = packet.Payload(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +14,11 @@ from uuid import UUID
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.cli import _show
 from mobb_client.ebms.cpa import CPA
-from mobb_client.errors import ConfigurationError, FieldError, Finding
+from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import ACTION, Outgoing, Sender, Written
 
-Refuse = Callable[[UUID, str, FieldError], object]
+Refuse = Callable[[UUID, BerichtError], object]
 
 
 def implied_sender(cpa: CPA, identity: Identity | None, now: datetime) -> Sender:
@@ -57,8 +57,8 @@ def write_messages(
         letters: each on its sender's pile.
         out: a folder, made when it is not there.
         now: an aware datetime.
-        refuse: is called with BerichtID, kenmerk and error of each letter whose attachment changed since it was made;
-            the others are written. Left out, such a letter ends it all.
+        refuse: is called with the BerichtID of each letter whose attachment changed since it was made, and with what
+            is wrong; the others are written. Left out, such a letter ends it all.
 
     Raises:
         ConfigurationError: the CPA or key of a sender with letters forbids sending; nothing was written.
@@ -80,18 +80,19 @@ def write_messages(
     return made
 
 
-def _written(outgoing: Outgoing, file: Path, refuse: Refuse | None) -> Iterable[Made]:
-    """Write a message; without the letters that changed under our hands, when there are such and somebody hears it."""
-    try:
-        return [_write(outgoing, file)]
-    except FieldError:
-        changed = outgoing.changed()
-        if refuse is None or not changed:
-            raise
-    for kenmerk, error in changed.items():
-        refuse(bericht_id(outgoing.batch.oin, kenmerk), kenmerk, error)
-    rest = outgoing.without(changed)
-    return _written(rest, file, refuse) if rest else []
+def _written(outgoing: Outgoing, file: Path, refuse: Refuse | None) -> Iterator[Made]:
+    """Write a message; without the letters that changed under our hands, when somebody hears of them."""
+    left: Outgoing | None = outgoing
+    while left is not None:
+        try:
+            yield _write(left, file)
+        except BerichtError as error:
+            if refuse is None or error.kenmerk not in left.batch.kenmerken.values():
+                raise
+            refuse(bericht_id(left.batch.oin, error.kenmerk), error)
+            left = left.without({error.kenmerk})
+        else:
+            return
 
 
 def _write(outgoing: Outgoing, file: Path) -> Made:

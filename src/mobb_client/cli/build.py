@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     settings = _settings(_Choice(settings_file, cpa_file, key, cert, passphrase_file), now)
     if batch_bytes is not None:
         settings = _with_batch_bytes(settings, batch_bytes)
-    found = _read(letters, settings, now)
+    found = read_letters(letters, settings, now)
     made = write_messages(found.letters, out, now, found.refuse)
     (_print_json if as_json else _print)(made, found)
     ctx.exit(1 if found.refused else 0)
@@ -116,7 +116,7 @@ class _Told:
 
 
 @dataclass(slots=True)
-class _Read:
+class Letters:
     """The rows of a file, each on its sender's pile, or refused, or a repeat: never two, never none."""
 
     letters: dict[Sender, list[Bericht]]
@@ -144,16 +144,17 @@ class _Read:
         if bericht.warnings:
             self.warned.append(_Told(row.number, row.kenmerk, bericht.warnings))
 
-    def refuse(self, letter_id: UUID, kenmerk: str, error: FieldError) -> None:
+    def refuse(self, letter_id: UUID, error: BerichtError) -> None:
         """Refuse a letter after all: its attachment changed."""
-        self._refuse(self.rows.pop(letter_id), kenmerk, (error,))
+        self._refuse(self.rows.pop(letter_id), error.kenmerk, error.errors)
 
     def _refuse(self, row: int, kenmerk: str, errors: Sequence[FieldError]) -> None:
         self.refused.append(_Told(row, kenmerk, tuple(error.finding for error in errors)))
 
 
-def _read(letters: Path, settings: Settings, now: datetime) -> _Read:
-    found = _Read({sender: [] for sender in settings.senders})
+def read_letters(letters: Path, settings: Settings, now: datetime) -> Letters:
+    """Return the rows of a LETTERS file, each on its sender's pile or refused."""
+    found = Letters({sender: [] for sender in settings.senders})
     intake = Intake(settings.senders, now)
     try:
         with letters.open("rb") as file:
@@ -163,7 +164,7 @@ def _read(letters: Path, settings: Settings, now: datetime) -> _Read:
     return found
 
 
-def _take_all(file: BinaryIO, letters: Path, found: _Read, intake: Intake, settings: Settings) -> None:
+def _take_all(file: BinaryIO, letters: Path, found: Letters, intake: Intake, settings: Settings) -> None:
     try:
         rows = read_rows(file, folder=letters.parent, name=letters.name, regels=settings.senders[0].regels)
     except BerichtError as error:  # the header row: wrong usage, and no letter's fault
@@ -172,7 +173,7 @@ def _take_all(file: BinaryIO, letters: Path, found: _Read, intake: Intake, setti
         found.take(row, intake)
 
 
-def _print(made: Sequence[Made], found: _Read) -> None:
+def _print(made: Sequence[Made], found: Letters) -> None:
     for one in made:
         batch, packet = one.outgoing.batch, one.written.packet
         signed = "signed" if packet.references else "unsigned"
@@ -181,7 +182,7 @@ def _print(made: Sequence[Made], found: _Read) -> None:
         _show.table([("MessageId", packet.message_id), ("BatchID", batch.batch_id)])
     for what, told in (("refused", found.refused), ("warning", found.warned)):
         for one_row in sorted(told, key=lambda row: row.row):
-            _print_findings(what, one_row)
+            print_told(what, one_row)
     _show.verdict(
         f"{_show.count(len(found.rows), 'letter')} in {_show.count(len(made), 'message')}; "
         f"{_show.count(len(found.refused), 'row')} refused, {found.repeated} repeated",
@@ -189,13 +190,14 @@ def _print(made: Sequence[Made], found: _Read) -> None:
     )
 
 
-def _print_findings(what: str, told: _Told) -> None:
+def print_told(what: str, told: _Told) -> None:
+    """Print what was found in one row."""
     kenmerk = f" ({told.kenmerk})" if told.kenmerk else ""
     for finding in told.findings:
         _show.finding(finding, f"row {told.row}{kenmerk} {what}: ")
 
 
-def _print_json(made: Sequence[Made], found: _Read) -> None:
+def _print_json(made: Sequence[Made], found: Letters) -> None:
     _show.document(
         "build",
         ok=not found.refused,
@@ -203,10 +205,11 @@ def _print_json(made: Sequence[Made], found: _Read) -> None:
         letters=len(found.rows),
         repeated=found.repeated,
         messages=[message_json(one, found.rows) for one in made],
-        refused=[_told_json(one) for one in sorted(found.refused, key=lambda row: row.row)],
-        warnings=[_told_json(one) for one in found.warned],
+        refused=[told_json(one) for one in sorted(found.refused, key=lambda row: row.row)],
+        warnings=[told_json(one) for one in found.warned],
     )
 
 
-def _told_json(told: _Told) -> dict[str, object]:
+def told_json(told: _Told) -> dict[str, object]:
+    """Return what was found in one row as JSON shows it."""
     return {"row": told.row, "kenmerk": told.kenmerk, "findings": [finding.as_dict() for finding in told.findings]}
