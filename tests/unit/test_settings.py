@@ -1,0 +1,324 @@
+"""`mobb.toml`: everything that is wrong with it at once, each with its key and its code, and no secret in any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.material import MOMENT, material
+from tests.outgoing import OIN
+
+from mobb_client._catalogue.settings import SETTINGS
+from mobb_client.berichtenbox.regels import Regels
+from mobb_client.errors import ConfigurationError, FieldError
+from mobb_client.settings import Settings, load, load_cpa, read_passphrase
+
+OTHER: Final = "00000099000000003000"
+SECRET: Final = "geen geheim"  # noqa: S105 - the passphrase of the material
+GOOD: Final = f"""\
+[[sender]]
+oin = ["{OIN}"]
+cpa = "cpa-osb-rm-s.xml"
+key = "sender.key"
+certificate = "sender.crt"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the material in it."""
+    material().write(tmp_path)
+    (tmp_path / "pass.txt").write_text(f"{SECRET}\n")
+    return tmp_path
+
+
+@pytest.fixture
+def read(folder: Path) -> Callable[[str], Settings]:
+    """Load settings that say this."""
+
+    def call(text: str) -> Settings:
+        file = folder / "settings.toml"
+        file.write_text(text)
+        return load(file)
+
+    return call
+
+
+Read = Callable[[str], Settings]
+
+
+def refused(read: Read, text: str) -> list[tuple[str, str]]:
+    """Return code and field of everything that is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(caught.value)
+    return [(finding.code, finding.field) for finding in caught.value.findings]
+
+
+def test_material_settings(folder: Path) -> None:
+    """What `mobb simulate --material` writes can be loaded."""
+    found = load(folder / "mobb.toml")
+
+    (sender,) = found.senders
+    assert list(map(str, sender.oins)) == [OIN]
+    assert sender.route(MOMENT).profile == "osb-rm"
+    assert [anchor.is_authority for anchor in found.anchors] == [True]
+
+
+def test_everything(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key that the documentation names."""
+    monkeypatch.setenv("MOBB_TEST_PASSPHRASE", SECRET)
+    found = read(f"""
+[[sender]]
+name = "gemeente"
+oin = "{OIN}"
+cpa = "cpa-osb-rm-s.xml"
+key = "sender.p12"
+passphrase_file = "pass.txt"
+action = "GLOBE-R-BV-Request"
+party = "urn:osb:oin:{OIN}"
+payload_type = "application/xml"
+
+[[sender]]
+oin = ["{OTHER}"]
+cpa = "cpa-osb-rm.xml"
+key = "sender.p12"
+passphrase_env = "MOBB_TEST_PASSPHRASE"
+
+[[sender]]
+oin = "00000099000000004000"
+cpa = "cpa-osb-be.xml"
+
+[trust]
+anchors = ["ca.pem", "receiver.crt"]
+
+[regels]
+max_bijlage_bytes = 512_000
+max_omschrijving = 40
+elfproef = false
+batch_bytes = 1_000_000
+""")
+
+    first, second, third = found.senders
+    assert first.route(MOMENT).signing is not None
+    assert first.payload_type == "application/xml"
+    assert second.identity == first.identity
+    assert third.identity is None
+    assert {sender.regels for sender in found.senders} == {
+        Regels(max_bijlage_bytes=512_000, max_omschrijving=40, elfproef=False, batch_bytes=1_000_000)
+    }
+    assert len(found.anchors) == 2
+    assert SECRET not in repr(found)
+
+
+def with_key(line: str) -> str:
+    """Return good settings with one line more in the sender."""
+    return GOOD + line
+
+
+def without_key(key: str) -> str:
+    """Return good settings without one key of the sender."""
+    return "\n".join(line for line in GOOD.splitlines() if not line.startswith(f"{key} "))
+
+
+def instead(key: str, value: str) -> str:
+    """Return good settings with another value."""
+    return f"{without_key(key)}\n{key} = {value}\n"
+
+
+FAULTS: Final[list[tuple[str, list[tuple[str, str]]]]] = [
+    ("", [("settings.sender", "sender")]),
+    ("sender = []", [("settings.sender", "sender")]),
+    ('sender = "x"', [("settings.sender", "sender")]),
+    ("sender = [1]", [("settings.value", "sender[1]")]),
+    ("not toml at all", [("settings.syntax", "settings.toml")]),
+    ("a = " + "[" * 5000, [("settings.syntax", "settings.toml")]),
+    (without_key("oin"), [("settings.value", "sender[1].oin")]),
+    (without_key("cpa"), [("settings.value", "sender[1].cpa")]),
+    (without_key("certificate"), [("certificate.missing", "sender[1].certificate")]),
+    (instead("oin", "12"), [("settings.value", "sender[1].oin")]),
+    (instead("oin", "[12]"), [("settings.value", "sender[1].oin[1]")]),
+    (instead("oin", '"12"'), [("oin.format", "sender[1].oin")]),
+    (instead("oin", "[]"), [("sender.oin-none", "sender[1].oin")]),
+    (instead("oin", f'"urn:osb:oin:{OIN}"'), [("oin.urn", "sender[1].oin")]),
+    (instead("cpa", '"nowhere.xml"'), [("cpa.file", "sender[1].cpa")]),
+    (instead("cpa", '"."'), [("cpa.file", "sender[1].cpa")]),
+    (instead("cpa", '"ca.pem"'), [("settings.cpa", "sender[1].cpa")]),
+    (instead("cpa", '""'), [("settings.value", "sender[1].cpa")]),
+    (instead("cpa", "true"), [("settings.value", "sender[1].cpa")]),
+    (instead("cpa", '"a\\u0000b"'), [("settings.value", "sender[1].cpa")]),
+    (instead("key", '"nowhere.key"'), [("key.file", "sender[1].key")]),
+    (instead("key", '"mobb.toml"'), [("key.format", "sender[1].key")]),
+    (instead("key", '"receiver.key"'), [("key.mismatch", "sender[1].key")]),
+    (instead("certificate", '"nowhere.crt"'), [("certificate.file", "sender[1].certificate")]),
+    (instead("certificate", '"receiver.crt"'), [("key.mismatch", "sender[1].key")]),
+    (with_key('passphrase = "geen geheim"'), [("settings.unknown", "sender[1].passphrase")]),
+    (with_key('Oin = "x"'), [("settings.unknown", "sender[1].Oin")]),
+    (with_key("name = 1"), [("settings.value", "sender[1].name")]),
+    (with_key("action = 1"), [("settings.value", "sender[1].action")]),
+    (with_key('action = ""'), [("settings.value", "sender[1].action")]),
+    (with_key("party = []"), [("settings.value", "sender[1].party")]),
+    (with_key('payload_type = "xml"'), [("sender.payload-type", "sender[1].payload_type")]),
+    (with_key('payload_type = "text/xml\\r\\nX: y"'), [("sender.payload-type", "sender[1].payload_type")]),
+    (with_key('passphrase_file = "nowhere.txt"'), [("settings.file", "sender[1].passphrase_file")]),
+    (with_key('passphrase_env = "MOBB_TEST_NOT_SET"'), [("settings.environment", "sender[1].passphrase_env")]),
+    (GOOD + GOOD, [("sender.oin-twice", "oin")]),
+    (GOOD + "[trust]\nanchor = 1", [("settings.unknown", "trust.anchor")]),
+    (GOOD + '[trust]\nanchors = "ca.pem"', [("settings.value", "trust.anchors")]),
+    (GOOD + "[trust]\nanchors = [1]", [("settings.value", "trust.anchors[1]")]),
+    (GOOD + '[trust]\nanchors = ["ca.pem", "no.pem"]', [("certificate.file", "trust.anchors[2].certificate")]),
+    (GOOD + '[trust]\nanchors = ["mobb.toml"]', [("certificate.damaged", "trust.anchors[1].certificate")]),
+    ("trust = 1\n" + GOOD, [("settings.value", "trust")]),
+    ("regels = []\n" + GOOD, [("settings.value", "regels")]),
+    (GOOD + "[regels]\nmax_bijlage = 1", [("settings.unknown", "regels.max_bijlage")]),
+    (GOOD + "[regels]\nmarge_publicatie = 1", [("settings.unknown", "regels.marge_publicatie")]),
+    (GOOD + "[regels]\nelfproef = 'false'", [("settings.value", "regels.elfproef")]),
+    (GOOD + "[regels]\nelfproef = 0", [("settings.value", "regels.elfproef")]),
+    (GOOD + "[regels]\nbatch_bytes = true", [("settings.value", "regels.batch_bytes")]),
+    (GOOD + "[regels]\nbatch_bytes = 1.5", [("settings.value", "regels.batch_bytes")]),
+    (GOOD + "[regels]\nbatch_bytes = 100_000_001", [("regels.range", "regels.batch_bytes")]),
+    (GOOD + "[outbox]\nurl = 1", [("settings.unknown", "outbox")]),
+]
+
+
+@pytest.mark.parametrize(("text", "findings"), FAULTS)
+def test_faults(read: Read, text: str, findings: list[tuple[str, str]]) -> None:
+    """Each fault by its own code, with the key that it is about."""
+    assert refused(read, text) == findings
+
+
+def test_every_code_has_a_row(read: Read, folder: Path) -> None:
+    """No code of the settings is left out of the table, but for those that senders give to letters."""
+    elsewhere = {"sender.oin-unknown", "sender.oin-party", "kenmerk.reused"}
+    (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="settings[.]file"):
+        load(folder / "binary.toml")
+    found = {code for _, rows in FAULTS for code, _ in rows} | {"settings.file"}
+    assert SETTINGS.keys() - elsewhere <= found
+
+
+def test_all_at_once(read: Read) -> None:
+    """Two senders, a table and a rule: everything in one go."""
+    text = f"""
+[[sender]]
+oin = "12"
+cpa = "nowhere.xml"
+key = "nowhere.key"
+
+[[sender]]
+oin = "{OIN}"
+cpa = "cpa-osb-rm.xml"
+colour = "red"
+
+[regels]
+batch_bytes = 0
+"""
+    assert refused(read, text) == [
+        ("regels.range", "regels.batch_bytes"),
+        ("cpa.file", "sender[1].cpa"),
+        ("key.file", "sender[1].key"),
+        ("settings.unknown", "sender[2].colour"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["nowhere.toml", ".", "a\0b"])
+def test_unreadable_file(folder: Path, name: str) -> None:
+    """A file that is not there, a folder, and no path."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder / name)
+    assert [finding.code for finding in caught.value.findings] == ["settings.file"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "measure"),
+    [(b"\xff\xfe", "octets that are no UTF-8"), (b"x" * 1_000_001, "more than 1000000 octets")],
+)
+def test_rubbish(folder: Path, octets: bytes, measure: str) -> None:
+    """Octets that are no settings are not quoted."""
+    (folder / "x.toml").write_bytes(octets)
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder / "x.toml")
+    assert [finding.measure for finding in caught.value.findings] == [measure]
+
+
+def test_paths_are_relative_to_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the command is run."""
+    monkeypatch.chdir("/")
+    below = folder / "below"
+    below.mkdir()
+    (below / "mobb.toml").write_text(GOOD.replace('= "', '= "../').replace('["../', '["'))
+
+    assert load(below / "mobb.toml").senders[0].identity is not None
+    absolute = GOOD.replace('= "', f'= "{folder}/')
+    (below / "absolute.toml").write_text(absolute)
+    assert load(below / "absolute.toml").senders[0].identity is not None
+
+
+def test_byte_order_mark(folder: Path) -> None:
+    """What an editor puts before the text."""
+    (folder / "bom.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load(folder / "bom.toml").senders
+
+
+class TestPassphrase:
+    """B54, B55: from a file or the environment; in no error, no repr."""
+
+    @pytest.mark.parametrize(
+        "octets", [b"geheim", b"geheim\n", b"geheim\r\n", b"\xef\xbb\xbfgeheim\n", b"geheim\nmore"]
+    )
+    def test_first_line(self, tmp_path: Path, octets: bytes) -> None:
+        """The first line, without its end."""
+        (tmp_path / "p").write_bytes(octets)
+        assert read_passphrase(tmp_path / "p") == "geheim"
+
+    def test_blanks_belong_to_it(self, tmp_path: Path) -> None:
+        """A passphrase may begin and end with blanks."""
+        (tmp_path / "p").write_bytes(b" ge heim \n")
+        assert read_passphrase(tmp_path / "p") == " ge heim "
+
+    @pytest.mark.parametrize(
+        ("octets", "code"), [(b"", "settings.value"), (b"\n", "settings.value"), (b"\xff", "settings.file")]
+    )
+    def test_none(self, tmp_path: Path, octets: bytes, code: str) -> None:
+        """An empty file, and one that is no text."""
+        (tmp_path / "p").write_bytes(octets)
+        with pytest.raises(ConfigurationError) as caught:
+            read_passphrase(tmp_path / "p")
+        assert [finding.code for finding in caught.value.findings] == [code]
+
+    @pytest.mark.parametrize("secret", ["wrong", "geen geheim "])
+    def test_wrong(self, read: Read, folder: Path, secret: str) -> None:
+        """A wrong passphrase is called that, and not shown."""
+        (folder / "wrong.txt").write_text(secret)
+        text = instead("key", '"sender.p12"') + 'passphrase_file = "wrong.txt"'
+        with pytest.raises(ConfigurationError) as caught:
+            read(text)
+        assert [finding.code for finding in caught.value.findings] == ["key.passphrase-wrong"]
+        assert secret.strip() not in str(caught.value).replace("wrong passphrase", "").replace("passphrase-wrong", "")
+
+    def test_needed(self, read: Read) -> None:
+        """A store that wants one, and none is named."""
+        assert refused(read, instead("key", '"sender.p12"')) == [("key.passphrase-needed", "sender[1].key")]
+
+
+def test_load_cpa(folder: Path) -> None:
+    """Our own CPA that cannot be read is wrong configuration, not a message that breaks a standard."""
+    assert load_cpa(folder / "cpa-osb-rm.xml").cpa_id
+    (folder / "bad.xml").write_text("<a/>")
+    for name, code in (("bad.xml", "settings.cpa"), ("nowhere.xml", "cpa.file")):
+        with pytest.raises(ConfigurationError) as caught:
+            load_cpa(folder / name)
+        assert [finding.code for finding in caught.value.findings] == [code]
+
+
+def test_sentences() -> None:
+    """A finding of the settings reads as a sentence, in both languages."""
+    error = FieldError("sender.payload-type", field="payload_type", measure="3 characters")
+    assert str(error) == (
+        "payload_type: a media type such as text/xml; charset=UTF-8; got 3 characters [RFC 2045 section 5.1] "
+        "(sender.payload-type)"
+    )
+    assert error.finding.rule_in("nl") == "een mediatype zoals text/xml; charset=UTF-8"
