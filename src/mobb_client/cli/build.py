@@ -107,7 +107,7 @@ def _with_batch_bytes(settings: Settings, batch_bytes: int) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """What was found in one row: where it stands, which letter it is, and why it is refused or worth a look."""
 
     row: int
@@ -121,8 +121,8 @@ class Letters:
 
     letters: dict[Sender, list[Bericht]]
     rows: dict[UUID, int] = field(default_factory=dict)
-    refused: list[_Told] = field(default_factory=list)
-    warned: list[_Told] = field(default_factory=list)
+    refused: list[Told] = field(default_factory=list)
+    warned: list[Told] = field(default_factory=list)
     repeated: int = 0
 
     def take(self, row: Row, intake: Intake) -> None:
@@ -142,17 +142,22 @@ class Letters:
         self.letters[sender].append(bericht)
         self.rows[bericht_id(bericht.oin or sender.oins[0], bericht.kenmerk)] = row.number
         if bericht.warnings:
-            self.warned.append(_Told(row.number, row.kenmerk, bericht.warnings))
+            self.warned.append(Told(row.number, row.kenmerk, bericht.warnings))
 
     def refuse(self, letter_id: UUID, error: BerichtError) -> None:
         """Refuse a letter after all: its attachment changed."""
         self._refuse(self.rows.pop(letter_id), error.kenmerk, error.errors)
 
     def _refuse(self, row: int, kenmerk: str, errors: Sequence[FieldError]) -> None:
-        self.refused.append(_Told(row, kenmerk, tuple(error.finding for error in errors)))
+        self.refused.append(Told(row, kenmerk, tuple(error.finding for error in errors)))
 
 
 def read_letters(letters: Path, settings: Settings, now: datetime) -> Letters:
+    """Return the rows of a LETTERS file, sorted out.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or its header row is wrong.
+    """
     """Return the rows of a LETTERS file, each on its sender's pile or refused."""
     found = Letters({sender: [] for sender in settings.senders})
     intake = Intake(settings.senders, now)
@@ -190,7 +195,8 @@ def _print(made: Sequence[Made], found: Letters) -> None:
     )
 
 
-def print_told(what: str, told: _Told) -> None:
+def print_told(what: str, told: Told) -> None:
+    """Print on stderr what was found in one row."""
     """Print what was found in one row."""
     kenmerk = f" ({told.kenmerk})" if told.kenmerk else ""
     for finding in told.findings:
@@ -210,6 +216,7 @@ def _print_json(made: Sequence[Made], found: Letters) -> None:
     )
 
 
-def told_json(told: _Told) -> dict[str, object]:
+def told_json(told: Told) -> dict[str, object]:
+    """Return what was found in one row as the JSON documents of the command line show it."""
     """Return what was found in one row as JSON shows it."""
     return {"row": told.row, "kenmerk": told.kenmerk, "findings": [finding.as_dict() for finding in told.findings]}
