@@ -84,7 +84,8 @@ def wsgi(receive: Receiver, *, peer_from: PeerFrom = from_server, max_body: int 
 
     The client certificate comes from ``SSL_CLIENT_CERT`` (cheroot, Apache) or the connection's own socket (gunicorn,
     Werkzeug). WSGI cannot tell the header ``X_Cert`` from ``X-Cert``: with a `FromProxy`, proxy or web server must
-    leave out names with an underscore (nginx and gunicorn do; cheroot needs its `DropUnderscoreHeaderReader`).
+    leave out names with an underscore (nginx and gunicorn do, Apache and cheroot do not), or the header of the
+    certificate has a name without a hyphen.
 
     Args:
         receive: called as ``receive(headers, body, peer=certificate)``; what it raises becomes an empty 500.
