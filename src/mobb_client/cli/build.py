@@ -158,7 +158,6 @@ def read_letters(letters: Path, settings: Settings, now: datetime) -> Letters:
     Raises:
         ConfigurationError: the file cannot be read, or its header row is wrong.
     """
-    """Return the rows of a LETTERS file, each on its sender's pile or refused."""
     found = Letters({sender: [] for sender in settings.senders})
     intake = Intake(settings.senders, now)
     try:
@@ -197,7 +196,6 @@ def _print(made: Sequence[Made], found: Letters) -> None:
 
 def print_told(what: str, told: Told) -> None:
     """Print on stderr what was found in one row."""
-    """Print what was found in one row."""
     kenmerk = f" ({told.kenmerk})" if told.kenmerk else ""
     for finding in told.findings:
         _show.finding(finding, f"row {told.row}{kenmerk} {what}: ")
@@ -217,6 +215,5 @@ def _print_json(made: Sequence[Made], found: Letters) -> None:
 
 
 def told_json(told: Told) -> dict[str, object]:
-    """Return what was found in one row as the JSON documents of the command line show it."""
     """Return what was found in one row as JSON shows it."""
     return {"row": told.row, "kenmerk": told.kenmerk, "findings": [finding.as_dict() for finding in told.findings]}
