@@ -4,53 +4,84 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 IN_MEMORY: Final = 1 << 20
 BLOCK: Final = 1 << 18
 
-Buffer = bytes | mmap.mmap
+
+class Spool:
+    """A temporary file that is read as bytes are: by slice and by `find`. It goes with the object."""
+
+    def __init__(self, begin: bytes) -> None:
+        self._file = tempfile.TemporaryFile(prefix="mobb-simulator-")  # noqa: SIM115 - closed with the object
+        weakref.finalize(self, self._file.close)
+        self._lock = threading.Lock()
+        self._size = 0
+        self.write(begin)
+
+    def write(self, block: bytes) -> None:
+        """Add octets at the end."""
+        self._file.write(block)
+        self._size += len(block)
+
+    def __len__(self) -> int:
+        """Return the number of octets."""
+        return self._size
+
+    def __getitem__(self, place: slice) -> bytes:
+        """Return the octets of a slice without step."""
+        begin, end, _ = place.indices(self._size)
+        with self._lock:
+            self._file.seek(begin)
+            return self._file.read(max(end - begin, 0))
+
+    def find(self, wanted: bytes, begin: int = 0, end: int | None = None) -> int:
+        """Return where octets first stand, at or behind a place; -1 for nowhere."""
+        last = self._size if end is None else end
+        for at in range(begin, last, BLOCK):
+            found = self[at : min(at + BLOCK + len(wanted) - 1, last)].find(wanted)
+            if found >= 0:
+                return at + found
+        return -1
+
+
+Buffer = bytes | Spool
 
 
 class Body:
-    """Octets that can be looked at again and again; above a megabyte they lie in a file that goes with the object."""
+    """Octets that can be looked at again and again: above a megabyte they lie in a file."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
-        """Take the octets, block by block."""
         digest = hashlib.sha256()
-        file: BinaryIO = io.BytesIO()
+        memory = io.BytesIO()
+        spool: Spool | None = None
         for block in blocks:
             digest.update(block)
-            if isinstance(file, io.BytesIO) and file.tell() + len(block) > IN_MEMORY:
-                file = self._to_disk(file)
-            file.write(block)
-        self.size = file.tell()
+            if spool is None and memory.tell() + len(block) > IN_MEMORY:
+                spool = Spool(memory.getvalue())
+            (memory if spool is None else spool).write(block)
+        self.buffer: Buffer = memory.getvalue() if spool is None else spool
+        self.size = len(self.buffer)
         self.sha256 = digest.hexdigest()
-        self.buffer = self._buffer(file)
-
-    def _to_disk(self, memory: io.BytesIO) -> BinaryIO:
-        file = tempfile.TemporaryFile(prefix="mobb-simulator-")  # noqa: SIM115 - closed with the object
-        weakref.finalize(self, file.close)
-        file.write(memory.getvalue())
-        return file
-
-    @staticmethod
-    def _buffer(file: BinaryIO) -> Buffer:
-        if isinstance(file, io.BytesIO):
-            return file.getvalue()
-        file.flush()
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def __bytes__(self) -> bytes:
         """Return all of it, in memory."""
         return self.buffer[:]
 
 
-def blocks_of(stream: BinaryIO, size: int | None = None) -> Iterator[bytes]:
+class Source(Protocol):
+    """Anything that octets can be read from."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return the next octets, at most so many; none at the end."""
+
+
+def blocks_of(stream: Source, size: int | None = None) -> Iterator[bytes]:
     """Give a stream's octets in blocks, all of them or the first `size`."""
     left = size
     while block := stream.read(BLOCK if left is None else min(BLOCK, left)):
@@ -63,7 +94,6 @@ class Part:
     """The octets of one MIME part, where they lie: nothing is copied until it is asked for."""
 
     def __init__(self, buffer: Buffer, begin: int, end: int) -> None:
-        """Take the place in a buffer."""
         self._buffer, self._begin, self._end = buffer, begin, end
 
     def __len__(self) -> int:
@@ -95,7 +125,6 @@ class Stream(io.RawIOBase):
     """A part as a file that is read once, from its first octet to its last."""
 
     def __init__(self, buffer: Buffer, begin: int, end: int) -> None:
-        """Take the place in a buffer."""
         self._buffer, self._at, self._end = buffer, begin, end
 
     def readable(self) -> bool:

@@ -87,16 +87,25 @@ def authority(key: rsa.RSAPrivateKey, start: datetime, end: datetime) -> Pair:
 
 
 def issue(  # noqa: PLR0913 - what a certificate says
-    by: Pair, key: rsa.RSAPrivateKey, *, organisation: str, oin: str, start: datetime, end: datetime
+    by: Pair,
+    key: rsa.RSAPrivateKey,
+    *,
+    organisation: str,
+    oin: str,
+    start: datetime,
+    end: datetime,
+    host: str = "localhost",
 ) -> Pair:
     """Return a party's certificate for TLS on both sides, signatures and encryption.
 
-    The OIN stands in subject.serialNumber, as in a PKIoverheid certificate; the host is localhost.
+    The OIN stands in subject.serialNumber, as in a PKIoverheid certificate; for localhost the address is good as well.
     """
     subject = _name(
-        (organisation, NameOID.ORGANIZATION_NAME), ("localhost", NameOID.COMMON_NAME), (oin, NameOID.SERIAL_NUMBER)
+        (organisation, NameOID.ORGANIZATION_NAME), (host, NameOID.COMMON_NAME), (oin, NameOID.SERIAL_NUMBER)
     )
-    host = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+    names: list[x509.GeneralName] = [x509.DNSName(host)]
+    if host == "localhost":
+        names.append(x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")))
     uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key())
     builder = (
@@ -104,7 +113,7 @@ def issue(  # noqa: PLR0913 - what a certificate says
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_OF_PARTY, critical=True)
         .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-        .add_extension(x509.SubjectAlternativeName(host), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(issuer_key_id, critical=False)
     )
     return Pair(key, builder.sign(by.key, hashes.SHA256()))

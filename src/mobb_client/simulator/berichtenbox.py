@@ -6,12 +6,13 @@ function given to `connect`. The same box on a socket: `serve`.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 from uuid import UUID, uuid4
 
 from mobb_client.simulator._body import Body, blocks_of
@@ -23,6 +24,12 @@ from mobb_client.simulator.clock import Clock
 from mobb_client.simulator.engine import Answer, Letter, Logius, Outgoing
 from mobb_client.simulator.material import Keys, Material, Profile, Terms, make_material
 from mobb_client.simulator.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from mobb_client.simulator.server import Served
+
+if TYPE_CHECKING:
+    from mobb_client.client import Aflevering, Client, Outbox
 
 CLEAR_PROFILES: Final[tuple[Profile, ...]] = ("osb-be", "osb-rm", "osb-be-s", "osb-rm-s")
 CLEAR_SYNC_PROFILES: Final[tuple[Profile, ...]] = ("osb-rm", "osb-rm-s")
@@ -78,6 +85,7 @@ class Berichtenbox(Logius):
     Attributes:
         clock: the time of the box; give `clock.now` to the client.
         material: CA, keys and certificates of both sides.
+        stranger: a key and certificate that are in no CPA.
         wire: posts to the box.
 
     Raises:
@@ -104,11 +112,12 @@ class Berichtenbox(Logius):
         self._receive: Receive | None = None
         self._work: Callable[[], object] = _nothing
         self._down = False
-        self._stranger = _stranger(self.material)
+        self._courier: Callable[[Outgoing], None] | None = None
+        self.stranger = _stranger(self.material)
         super().__init__(
             self._every_agreement(),
             signer=_signer(self.material.receiver),
-            stranger=_signer(self._stranger),
+            stranger=_signer(self.stranger),
             globe=Globe(oins or {self.material.sender_oin, *self.material.letter_oins}, berichttypes),
             now=self.clock.now,
             new_id=new_id,
@@ -179,6 +188,32 @@ class Berichtenbox(Logius):
         """
         self._receive, self._work = receive, work or _nothing
 
+    def client(
+        self, *, outbox: Outbox | None = None, on_aflevering: Callable[[Aflevering], object] | None = None
+    ) -> Client:
+        """Return a client of the library that talks to this box, and connect the box to its endpoint.
+
+        Args:
+            outbox: where the client keeps letters; in memory when left out.
+            on_aflevering: called by the client's `dispatch`.
+        """
+        from mobb_client.local import endpoint_of, local_client  # noqa: PLC0415 - the box itself needs nothing of it
+
+        material = self.material
+        client = local_client(
+            oins=[material.sender_oin, *material.letter_oins],
+            cpa=self.cpa_bytes,
+            key=material.sender.key_pem,
+            certificate=material.sender.certificate_pem,
+            anchors=material.authority.certificate_pem,
+            wire=self.wire,
+            now=self.clock.now,
+            outbox=outbox,
+            on_aflevering=on_aflevering,
+        )
+        self.connect(endpoint_of(client), client.send_due)
+        return client
+
     def process(self) -> int:
         """Send everything that is due to the sender, and return how many messages that were."""
         sent = 0
@@ -205,12 +240,36 @@ class Berichtenbox(Logius):
 
     def deliver(self, outgoing: Outgoing) -> None:
         """Give one message to the sender's endpoint, and take its answer."""
-        if self._receive is None or self._down:
+        if self._courier is not None:
+            self._courier(outgoing)
+        elif self._receive is None or self._down:
             self.delivered(outgoing, 0)
-            return
-        shown = self._stranger if outgoing.stranger else self.material.receiver
-        reply = self._receive(outgoing.headers, outgoing.body, peer=shown.certificate_der)
-        self.delivered(outgoing, reply.status, reply.headers, reply.body)
+        else:
+            shown = self.stranger if outgoing.stranger else self.material.receiver
+            reply = self._receive(outgoing.headers, outgoing.body, peer=shown.certificate_der)
+            self.delivered(outgoing, reply.status, reply.headers, reply.body)
+
+    def carry_by(self, courier: Callable[[Outgoing], None] | None) -> None:
+        """Let this bring messages to the sender, in the place of a call; None for the call again."""
+        self._courier = courier
+
+    def serve(
+        self, *, port: int = 0, sender_port: int = 0, pace: float = 1.0, context: ssl.SSLContext | None = None
+    ) -> Served:
+        """Serve the box over TLS on this machine, from now until the end of ``with`` or `Served.close`.
+
+        The CPAs get the URLs of both ports, so take them afterwards. The clock goes.
+
+        Args:
+            port: on which the box listens; 0 for a free one.
+            sender_port: on which the sender will listen; 0 for a free one.
+            pace: how many times faster than agreed everything comes that takes its time.
+            context: another TLS context than that of the material, such as one with a wrong certificate.
+        """
+        from mobb_client.simulator.server import Served  # noqa: PLC0415 - sockets only where they are wanted
+
+        self.pace = pace
+        return Served(self, port=port, sender_port=sender_port, context=context)
 
     @property
     def is_down(self) -> bool:

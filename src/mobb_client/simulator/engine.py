@@ -229,16 +229,16 @@ class Logius(Faults):
         """Give the stored answer again, the same octets; nothing is taken in twice. Source: f.5; B42, B44."""
         exchange.sends += 1
         self._complain(came.envelope.message_id, _resend_faults(came, exchange))
-        return self._give(came.envelope.message_id, exchange, exchange.answer, exchange.kind)
+        return self._give(came, exchange.answer, exchange.kind)
 
     def _decide(self, came: Came, exchange: Exchange) -> Answer:
         """Refuse a message, or take it in; on demand it is refused or warned about whatever it says."""
-        message_id, demanded = came.envelope.message_id, _next(self._pending.refusals)
+        demanded = _next(self._pending.refusals)
         if came.refusal is not None:
             demanded = Refused.because(came.refusal)
         if demanded is not None and demanded.severity == "Error":
             exchange.answer, exchange.kind = self._writer.message_error(came.asked, demanded), "MessageError"
-            return self._give(message_id, exchange, exchange.answer, exchange.kind)
+            return self._give(came, exchange.answer, exchange.kind)
         results = list(self._take_in(came))
         if came.envelope.ack_signed is not None:
             exchange.answer, exchange.kind = self._acknowledgment(came, exchange), "Acknowledgment"
@@ -246,10 +246,9 @@ class Logius(Faults):
             self._plan(came, results)
             results = []
         if demanded is None:
-            answer = self._give(message_id, exchange, exchange.answer, exchange.kind)
+            answer = self._give(came, exchange.answer, exchange.kind)
         else:
-            warning = self._writer.message_error(came.asked, demanded)
-            answer = self._give(message_id, exchange, warning, "MessageError")
+            answer = self._give(came, self._writer.message_error(came.asked, demanded), "MessageError")
         self._plan(came, results)
         return answer
 
@@ -262,19 +261,19 @@ class Logius(Faults):
     def _spoilt(self, kind: Kind) -> Spoilt | None:
         return _next(self._pending.spoilt[kind])
 
-    def _give(self, message_id: str, exchange: Exchange, written: Written | None, kind: str) -> Answer:
+    def _give(self, came: Came, written: Written | None, kind: str) -> Answer:
         """Return the HTTP answer that brings a signal, or that goes before it."""
-        sync = exchange.agreement.request.sync
+        sync = came.agreement.request.sync
         if written is None:
             return Answer(status=_NO_CONTENT)
         if kind == "Acknowledgment" and _next(self._pending.lost):
             return Answer(status=_NO_CONTENT, lost=sync)
         if sync:
             return _in_response(written)
-        outgoing = _outgoing(exchange.agreement, written, kind, about=message_id)
+        outgoing = _outgoing(came.agreement, written, kind, about=came.envelope.message_id)
         if kind == "Acknowledgment" and _next(self._pending.early):
             return Answer(status=_NO_CONTENT, first=(self._as_stranger(outgoing),))
-        self._queue.put(self._now(), outgoing)
+        self._queue.put(came.asked.now, outgoing)
         return Answer(status=_NO_CONTENT)
 
     def _take_in(self, came: Came) -> Iterator[tuple[Result, bytes]]:
