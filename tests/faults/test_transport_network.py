@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import ExitStack
 from io import BytesIO, RawIOBase
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,12 @@ class TestUpload:
         with serving(script) as server, wire(read_timeout=SOON, slowest_upload=10**9) as line:
             error = failure(line, server, LARGE)
         assert error.reason == "network.send-timeout"
+
+    def test_clock(self) -> None:
+        """B53: time that has passed already is no time to wait."""
+        clock = count(step=100.0)
+        with serving(answering(answer())) as server, wire(read_timeout=1, monotonic=lambda: next(clock)) as line:
+            assert failure(line, server).reason == "network.send-timeout"
 
     @pytest.mark.parametrize(
         ("status", "kind"), [("503 Unavailable", Retry), ("413 Too Large", Refused), ("400 Bad", Refused)]

@@ -45,13 +45,13 @@ class _Answer(HTTPResponse):
     """An answer whose head is whole and well-formed. urllib3 would take another, and log what it could not read."""
 
     def begin(self) -> None:
-        if self.headers is not None:
-            return
-        file, self.fp = self.fp, _Lines(self.fp)
+        file = self.fp
+        self.fp = _Lines(file)  # type: ignore[assignment] # as much of a file as a head needs
         try:
             super().begin()
         finally:
-            self.fp = file if self.fp else None
+            if not file.closed:  # as it is after a status line that is none
+                self.fp = file
         try:
             assert_header_parsing(self.headers)
         except HeaderParsingError:

@@ -15,10 +15,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -60,7 +60,8 @@ class Exchange:
     """Whether every octet of the request was taken by the TLS layer."""
     reused: bool = False
     """Whether it went over a connection that had served before."""
-    line: Line | None = None
+    line: Line = field(init=False)
+    """What it goes over, from the upload on."""
     _receiving: bool = False
     _until: float = 0.0
 
@@ -106,8 +107,7 @@ class Line(ssl.SSLSocket):
 
     def send(self, data, flags: int = 0) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001 - any buffer
         """Send within the time of the exchange; once they have closed it, urllib3 looks for their last words."""
-        if (exchange := self._exchange) is not None:
-            self.settimeout(exchange.sends(self))
+        self.settimeout(self._exchange.sends(self))
         try:
             return super().send(data, flags)
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
@@ -115,8 +115,7 @@ class Line(ssl.SSLSocket):
 
     def recv_into(self, buffer, nbytes: int | None = None, flags: int = 0) -> int:  # type: ignore[no-untyped-def] # noqa: ANN001 - any buffer
         """Receive within the time of the exchange."""
-        if (exchange := self._exchange) is None:
-            return super().recv_into(buffer, nbytes, flags)
+        exchange = self._exchange
         self.settimeout(exchange.receives())
         count = super().recv_into(buffer, nbytes, flags)
         if count:
@@ -126,14 +125,12 @@ class Line(ssl.SSLSocket):
 
     def is_fit(self, max_idle: float) -> bool:
         """Tell whether it may be used again: clean, with nothing waiting in it, and not long idle."""
-        exchange = self._exchange
-        idle = exchange.monotonic() - self.last_used if exchange else 0.0
+        idle = self._exchange.monotonic() - self.last_used
         return not self.spoilt and not self.pending() and idle <= max_idle
 
     @property
-    def _exchange(self) -> Exchange | None:
-        context = self.context
-        return context.exchange if isinstance(context, LineContext) else None
+    def _exchange(self) -> Exchange:
+        return cast("LineContext", self.context).exchange
 
 
 class LineContext(ssl.SSLContext):
@@ -151,9 +148,9 @@ class LineContext(ssl.SSLContext):
         return made
 
     @property
-    def exchange(self) -> Exchange | None:
-        """The exchange of this thread."""
-        return getattr(self._busy, "exchange", None)
+    def exchange(self) -> Exchange:
+        """The exchange of this thread; without one there is nothing that a line may do."""
+        return cast("Exchange", self._busy.exchange)
 
     @contextmanager
     def serving(self, exchange: Exchange) -> Iterator[None]:
@@ -162,12 +159,11 @@ class LineContext(ssl.SSLContext):
         try:
             yield
         finally:
-            self._busy.exchange = None
+            del self._busy.exchange
 
     def wrap_socket(self, sock: socket.socket, *args: object, **kwargs: object) -> ssl.SSLSocket:
         """Shake hands; from here on a failure is one of TLS."""
-        if self.exchange is not None:
-            self.exchange.stage = Stage.HANDSHAKE
+        self.exchange.stage = Stage.HANDSHAKE
         return super().wrap_socket(sock, *args, **kwargs)  # type: ignore[arg-type]
 
 

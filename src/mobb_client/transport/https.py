@@ -256,8 +256,7 @@ def _request(url: str, headers: Mapping[str, str], body: _Body, size: int) -> Pr
 def _read(answer: Answer, exchange: Exchange, endpoint: str, limit: int) -> Response:
     """Return a whole answer; its connection is kept only when nothing can be left in it."""
     clean = exchange.whole and _is_clean(answer)
-    if exchange.line is not None:
-        exchange.line.spoilt = not clean
+    exchange.line.spoilt = not clean
     has_body = clean or answer.status_code not in _WITHOUT_BODY
     body = _octets(answer, endpoint, limit) if has_body else b""
     headers = {key.lower(): value for key, value in answer.headers.items()}
