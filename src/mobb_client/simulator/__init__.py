@@ -4,7 +4,7 @@
 `Berichtenbox.serve`. What it objects to stands in its `complaints`.
 """
 
-from mobb_client.simulator.berichtenbox import Berichtenbox, Burger, Response, Wire
+from mobb_client.simulator.berichtenbox import Berichtenbox, Burger, Response, Wire, example_letter
 from mobb_client.simulator.clock import Clock
 from mobb_client.simulator.engine import Answer, Complaint, Delivery, Letter, Logius, Outgoing, Request
 from mobb_client.simulator.outcomes import TEST_BSNS, Outcome
@@ -24,4 +24,5 @@ __all__ = [
     "Request",
     "Response",
     "Wire",
+    "example_letter",
 ]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from mobb_client.simulator._body import Part
 from mobb_client.simulator._complaints import EMPTY, SOAP_FAULT, Fault
-from mobb_client.simulator._cpa import Agreement, Leg
+from mobb_client.simulator._cpa import Agreement
 from mobb_client.simulator._envelope import Acknowledged, Envelope, Reference
 from mobb_client.simulator._names import MSH_SERVICE, NEXT, TO_PARTY_MSH
 
@@ -49,6 +49,8 @@ def check_signal(envelope: Envelope, agreement: Agreement, *, now: datetime) -> 
     yield from _parties(envelope, agreement)
     yield from _message_id(envelope, agreement)
     yield from _check_moment(envelope, now)
+    if envelope.cpa_id != agreement.cpa_id:
+        yield Fault("signal.cpa-id", "another CPAId than that of the message", EMPTY)
     if envelope.service != (None, MSH_SERVICE):
         yield Fault("signal.service", "a signal has the service of message handlers, without a type", EMPTY)
     if envelope.duplicates or envelope.time_to_live or envelope.ack_signed is not None or envelope.hrefs:
@@ -168,8 +170,3 @@ _MESSAGE_RULES: Final[tuple[Callable[[Envelope, Agreement], Iterator[Fault]], ..
     _sync_reply,
     _message_id,
 )
-
-
-def leg_of(agreement: Agreement, envelope: Envelope) -> Leg | None:
-    """Return the leg that a message of the sender goes by; None for a signal."""
-    return None if envelope.is_signal else agreement.request

@@ -26,13 +26,12 @@ from mobb_client.simulator.material import Keys, Material, Profile, Terms, make_
 from mobb_client.simulator.outcomes import Outcome
 
 if TYPE_CHECKING:
+    from mobb_client.client import Bericht, Client, OnAflevering, Outbox
     from mobb_client.simulator.server import Served
-
-if TYPE_CHECKING:
-    from mobb_client.client import Aflevering, Client, Outbox
 
 CLEAR_PROFILES: Final[tuple[Profile, ...]] = ("osb-be", "osb-rm", "osb-be-s", "osb-rm-s")
 CLEAR_SYNC_PROFILES: Final[tuple[Profile, ...]] = ("osb-rm", "osb-rm-s")
+TEST_BSN: Final = "999993653"
 STRANGER_OIN: Final = "00000099000000009000"
 _TERMS: Final = Terms(retries=8, interval="PT30M")
 _TIMEOUT: Final = 30.0
@@ -188,31 +187,31 @@ class Berichtenbox(Logius):
         """
         self._receive, self._work = receive, work or _nothing
 
-    def client(
-        self, *, outbox: Outbox | None = None, on_aflevering: Callable[[Aflevering], object] | None = None
-    ) -> Client:
-        """Return a client of the library that talks to this box, and connect the box to its endpoint.
+    def client(self, *, outbox: Outbox | None = None, on_aflevering: OnAflevering | None = None) -> Client:
+        """Return a client of the sender, connected to the box and on its clock; take it from the box that is served.
+
+        In one process `process` and `run_until_idle` reach it; on a socket it wants a listener at the sender's port.
 
         Args:
-            outbox: where the client keeps letters; in memory when left out.
-            on_aflevering: called by the client's `dispatch`.
+            outbox: where its letters are kept; in memory without.
+            on_aflevering: called by `Client.dispatch`.
         """
-        from mobb_client.local import endpoint_of, local_client  # noqa: PLC0415 - the box itself needs nothing of it
+        from mobb_client.local import endpoint_of, local_client  # noqa: PLC0415 - the only line that needs the library
 
         material = self.material
-        client = local_client(
-            oins=[material.sender_oin, *material.letter_oins],
+        made = local_client(
+            oins=material.letter_oins,
             cpa=self.cpa_bytes,
             key=material.sender.key_pem,
             certificate=material.sender.certificate_pem,
             anchors=material.authority.certificate_pem,
-            wire=self.wire,
+            wire=self.wire if self._courier is None else None,
             now=self.clock.now,
             outbox=outbox,
             on_aflevering=on_aflevering,
         )
-        self.connect(endpoint_of(client), client.send_due)
-        return client
+        self.connect(endpoint_of(made), made.send_due)
+        return made
 
     def process(self) -> int:
         """Send everything that is due to the sender, and return how many messages that were."""
@@ -347,6 +346,13 @@ class Wire:
         if answer.lost:
             raise ConnectionResetError(104, "the connection ended before the answer")
         return Response(answer.status, answer.headers, answer.body)
+
+
+def example_letter(kenmerk: str = "zaak-2026-0117:besluit", *, bsn: str = TEST_BSN) -> Bericht:
+    """Return a letter to try things with; what becomes of it follows from the BSN (`outcomes.TEST_BSNS`)."""
+    from mobb_client import local  # noqa: PLC0415 - the simulator itself knows no letter of the library
+
+    return local.example_letter(kenmerk, bsn=bsn)
 
 
 @cache

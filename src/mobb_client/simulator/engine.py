@@ -110,6 +110,11 @@ class Logius(Faults):
         """How often each message came again, by MessageId; only those that did."""
         return {name: exchange.sends - 1 for name, exchange in self._exchanges.items() if exchange.sends > 1}
 
+    @property
+    def unsettled(self) -> tuple[str, ...]:
+        """MessageIds of the results that the sender has neither acknowledged nor refused."""
+        return tuple(name for name, sent in self._sent.items() if not sent.settled)
+
     # Over HTTP
 
     def handle(self, headers: Mapping[str, str], body: Body | bytes, peer: bytes | None = None) -> Answer:
