@@ -13,22 +13,27 @@ from typing import Final, Self
 from uuid import UUID, uuid4
 
 from mobb_client import ledger
-from mobb_client.berichtenbox.aflevering import Aflevering
+from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.ebms import agreement, packet
-from mobb_client.errors import ConfigurationError, Finding, TransportError
+from mobb_client.ebms.message import Ping, Pong
+from mobb_client.errors import ConfigurationError, Finding, ProtocolError, TransportError
 from mobb_client.outbox.contract import Event, Outbox
 from mobb_client.pki.certificate import Certificate
 from mobb_client.receiving import Receiving
 from mobb_client.sender import Sender, check_owners
 from mobb_client.sending import Sending, SendReport
 from mobb_client.transport.endpoint import Reply
-from mobb_client.transport.outcome import Outcome, outcome_of, outcome_of_failure
+from mobb_client.transport.https import HttpsWire
+from mobb_client.transport.outcome import Outcome, Retry, Signal, outcome_of, outcome_of_failure
 from mobb_client.transport.wire import Wire
+
+__all__ = ["Aflevering", "Bericht", "Client", "OnAflevering", "Outbox", "SendReport", "utc_now"]
 
 OnAflevering = Callable[[Aflevering], object]
 _CURSOR: Final = "on_aflevering"
+_CHANGES: Final = {f"letter.{state.lower()}": state for state in State}
 
 
 def utc_now() -> datetime:
@@ -39,11 +44,13 @@ def utc_now() -> datetime:
 class Client:
     """Sends the letters of one or more senders, and knows where each of them stands.
 
+    Threads may share one client, and clients may share one outbox.
+
     Args:
         senders: at least one; no OIN and no CPA belongs to two of them.
-        outbox: where letters and messages are kept.
-        on_aflevering: called by `dispatch` with a letter's way after each change of it: at least once, in order.
-        wire: what carries octets; HTTPS with the sender's key and anchors when left out.
+        outbox: where letters and messages are kept; closed together with the client.
+        on_aflevering: called by `dispatch` with a letter's way after a change of it: at least once, in order.
+        wire: what carries octets, left open at the end; HTTPS with each sender's key and anchors when left out.
         now: the clock.
         new_id: where BatchIDs, ConversationIds and MessageIds come from.
 
@@ -66,10 +73,10 @@ class Client:
         self._on_aflevering = on_aflevering
         self._now = now
         self._new_id = new_id
-        self._wires: dict[int, Wire] = {} if wire is None else {id(sender): wire for sender in senders}
+        self._wires = _Wires(wire)
         self._receiving = Receiving(senders, outbox, now, new_id)
         self._sending = Sending(
-            senders=senders, outbox=outbox, receiving=self._receiving, wire_of=self._wire_of, now=now, new_id=new_id
+            senders=senders, outbox=outbox, receiving=self._receiving, wire_of=self._wires.of, now=now, new_id=new_id
         )
 
     def __enter__(self) -> Self:
@@ -83,17 +90,14 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Let go of connections and of the outbox."""
-        for wire in self._wires.values():
-            close = getattr(wire, "close", None)
-            if close is not None:
-                close()
+        """Let go of connections and of the outbox. What is not sent yet stays there."""
+        self._wires.close()
         self._outbox.close()
 
     # Letters
 
     def send(self, bericht: Bericht) -> Aflevering:
-        """Store one letter, send what is due, and return the letter's way so far: sent is not yet delivered.
+        """Store one letter, send all that is due, and return the letter's way so far: sent is not yet delivered.
 
         Raises:
             BerichtError: the letter is refused; nothing was stored.
@@ -101,12 +105,16 @@ class Client:
         """
         (way,) = self.enqueue([bericht])
         self.send_due()
-        return self.aflevering(way.kenmerk, oin=way.oin) or way
+        way = self.aflevering(way.kenmerk, oin=way.oin) or way
+        if way.state is State.QUEUED and way.not_before is None:
+            self._sending.check(next(sender for sender in self._senders if way.oin in sender.oins))
+        return way
 
     def enqueue(self, berichten: Iterable[Bericht]) -> list[Aflevering]:
         """Store letters, all of them or none, and return where each stands; nothing is sent.
 
-        A letter that is there already, the same to the last octet, is not stored twice.
+        A letter that is there already, the same to the last octet, is not stored twice. A generator is read while the
+        store is held: let it make letters and nothing else.
 
         Raises:
             BerichtError: a letter is refused: an OIN that no sender has, dates that do not fit, or a kenmerk that was
@@ -115,11 +123,19 @@ class Client:
         return self._sending.enqueue(berichten)
 
     def send_due(self) -> SendReport:
-        """Put waiting letters into messages, send every message that is due, and let expire what is too late."""
+        """Put waiting letters into messages, send every message that is due, and let expire what is too late.
+
+        Call it as often as you like, from as many threads as you like. What cannot be sent is in the report, and never
+        stops the rest.
+        """
         return self._sending.send_due()
 
     def aflevering(self, kenmerk: str, *, oin: OIN | str | None = None) -> Aflevering | None:
-        """Return where a letter stands, or None when it is not known; `oin` is needed with several senders' OINs."""
+        """Return where a letter stands, or None when it is not known; `oin` when several may have the kenmerk.
+
+        Raises:
+            ConfigurationError: several OINs have a letter of this kenmerk, and none was named.
+        """
         oins = [OIN(oin) if isinstance(oin, str) else oin] if oin else [one for s in self._senders for one in s.oins]
         with self._outbox.transaction() as tx:
             found = [letter for one in oins if (letter := tx.letter((one, kenmerk))) is not None]
@@ -130,6 +146,11 @@ class Client:
     def afleveringen(self) -> Iterator[Aflevering]:
         """Give where every letter stands, oldest first."""
         return self._outbox.afleveringen()
+
+    def overdue(self) -> Iterator[Aflevering]:
+        """Give the letters whose result stays away for more than a day: ask Logius, and send nothing again (B71)."""
+        now = self._now()
+        return (way for way in self._outbox.afleveringen() if way.is_overdue(now))
 
     def balance(self) -> dict[str, int]:
         """Return ``input``, ``delivered``, ``paper``, ``human`` and ``open``: the first is the sum of the others."""
@@ -154,38 +175,43 @@ class Client:
         return self._outbox.events(since)
 
     def dispatch(self) -> int:
-        """Call `on_aflevering` for each change of a letter since the last call; return how many calls were made.
+        """Call `on_aflevering` for changes of letters since the last call; return how many calls were made.
 
-        At least once: when the hook raises, the same change comes again at the next call.
+        A letter is given as it stands now; a state that it has left again meanwhile is not told any more. At least
+        once: when the hook raises, the same change comes again at the next call.
         """
         calls = 0
         hook = self._on_aflevering
         while hook is not None and (news := self._outbox.events(self._outbox.cursor(_CURSOR))):
             for event in news:
-                way = self._changed(event)
-                if way is not None:
+                if (way := self._changed(event)) is not None:
                     hook(way)
                     calls += 1
-                self._outbox.set_cursor(_CURSOR, event.number)
+                    self._outbox.set_cursor(_CURSOR, event.number)
+            self._outbox.set_cursor(_CURSOR, news[-1].number)
         return calls
 
     def _changed(self, event: Event) -> Aflevering | None:
-        if event.oin is None or event.kenmerk is None or not event.name.startswith("letter."):
+        """Return the letter that an event is about when it still stands where the event brought it."""
+        if event.oin is None or event.kenmerk is None or event.name not in _CHANGES:
             return None
         with self._outbox.transaction() as tx:
             letter = tx.letter((event.oin, event.kenmerk))
-        return letter.aflevering if letter else None
+        return letter.aflevering if letter and letter.aflevering.state is _CHANGES[event.name] else None
 
     # The other side
 
     def ping(self, sender: Sender | None = None) -> Outcome:
         """Ask the other message handler whether it is there: the cheapest check of URL, TLS, CPA and parties.
 
-        A Pong on an asynchronous CPA comes later, at our endpoint; the outcome is then that the Ping was accepted.
+        Returns a `Signal` when a Pong came back. On an asynchronous CPA it comes later, at our endpoint, as an event
+        ``incoming.answered``; then this returns `Accepted`.
+
+        Raises:
+            ConfigurationError: the CPA or the key forbids sending.
         """
         asked = sender or self._senders[0]
-        now = self._now()
-        route = asked.route(now)
+        route, now = asked.route(self._now()), self._now()
         signals = asked.cpa.signals(sender=route.sender, action="Ping")
         message = agreement.ping(
             signals,
@@ -196,18 +222,51 @@ class Client:
         sink = BytesIO()
         written = packet.write(message, [], sink)
         sink.seek(0)
+        wire = self._wires.of(asked)
         try:
-            return outcome_of(self._wire_of(asked).post(signals.endpoint, written.headers, sink, written.size))
+            outcome = outcome_of(wire.post(signals.endpoint, written.headers, sink, written.size))
         except (TransportError, OSError) as error:
             return outcome_of_failure(error)
+        return _pong_to(message, outcome) if isinstance(outcome, Signal) else outcome
 
-    def _wire_of(self, sender: Sender) -> Wire:
-        """Return what carries a sender's octets, made when it is first needed: requests takes its time to import."""
-        if id(sender) not in self._wires:
-            from mobb_client.transport.https import HttpsWire  # noqa: PLC0415 - 100 ms, wanted only for the network
 
-            self._wires[id(sender)] = HttpsWire(anchors=sender.anchors, identity=sender.tls or sender.identity)
-        return self._wires[id(sender)]
+class _Wires:
+    """What carries each sender's octets: the one that was given, or HTTPS, made when it is first needed."""
+
+    def __init__(self, given: Wire | None) -> None:
+        self._given = given
+        self._made: dict[str, HttpsWire] = {}
+
+    def of(self, sender: Sender) -> Wire:
+        """Return the wire of a sender.
+
+        Raises:
+            ConfigurationError: nobody to trust, or a key that TLS cannot use.
+        """
+        if self._given is not None:
+            return self._given
+        if sender.cpa.cpa_id not in self._made:
+            made = HttpsWire(anchors=sender.anchors, identity=sender.tls or sender.identity)
+            self._made.setdefault(sender.cpa.cpa_id, made)
+        return self._made[sender.cpa.cpa_id]
+
+    def close(self) -> None:
+        """Let go of the connections that were made here."""
+        for wire in self._made.values():
+            wire.close()
+
+
+def _pong_to(ping: Ping, signal: Signal) -> Outcome:
+    """Return the signal when it is the Pong to a Ping; anything else is an answer that was not understood."""
+    try:
+        answer = packet.read(signal.content_type, signal.body).message
+    except ProtocolError:
+        answer = None
+    if isinstance(answer, Pong) and answer.header.ref_to_message_id == ping.header.message_id:
+        return signal
+    measure = f"{type(answer).__name__} instead of a Pong" if answer else "no ebMS message"
+    sentence = str(Finding("http.not-understood", field="answer", measure=measure))
+    return Retry(reason="http.not-understood", sentence=sentence, status=signal.status)
 
 
 def _check(senders: Sequence[Sender]) -> None:

@@ -6,8 +6,9 @@ Inside a transaction: the pure tables decide, this makes it so, and writes down 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,115 +16,303 @@ from uuid import UUID
 from mobb_client.berichtenbox import aflevering as letters
 from mobb_client.berichtenbox.aflevering import Aflevering
 from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.resultaat import BatchResultaat, Uitkomst, correlate
+from mobb_client.berichtenbox.resultaat import BatchResultaat, Toewijzing, Uitkomst, correlate, shown
 from mobb_client.ebms import exchange
-from mobb_client.outbox.contract import Event, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import Event, EventName, Fact, StoredLetter, StoredMessage, Transaction
 
 log = logging.getLogger(__name__)
 
-_ON_MESSAGE: Final[dict[exchange.State, Callable[[Aflevering, datetime], Aflevering]]] = {
-    exchange.State.SENT: lambda letter, _: letters.sent(letter),
-    exchange.State.ACKNOWLEDGED: letters.acknowledged,
-    exchange.State.FAILED: lambda letter, _: letters.message_failed(letter),
-    exchange.State.EXPIRED: lambda letter, _: letters.message_expired(letter),
-}
+_NOBODY: Final = UUID(int=0)
+
+# Letters
 
 
-def advance(tx: Transaction, message: StoredMessage, event: exchange.Event, now: datetime) -> StoredMessage:
+def save(
+    tx: Transaction, before: StoredLetter | None, after: StoredLetter, now: datetime, by: str | None = None
+) -> None:
+    """Store a letter, no longer leased, with an event when its state changed.
+
+    Args:
+        tx: the transaction.
+        before: the letter as it was; None for a new one.
+        after: the letter as it is now.
+        now: when.
+        by: MessageId of what came in and caused it.
+    """
+    tx.put_letter(replace(after, leased_until=None))
+    way = after.aflevering
+    if before is not None and before.aflevering.state is way.state:
+        return
+    code = None if way.verwerkingscode is None else shown(way.verwerkingscode)
+    data = {"reason": way.reason, "verwerkingscode": code, "batch_id": str(way.batch_id or "") or None, "by": by}
+    note_letter(tx, EventName(f"letter.{way.state.lower()}"), way, now, data)
+
+
+def move(tx: Transaction, letter: StoredLetter, way: Aflevering, now: datetime, by: str | None = None) -> None:
+    """Store where a letter stands now, when that is something else than before."""
+    if way != letter.aflevering:
+        save(tx, letter, replace(letter, aflevering=way), now, by)
+
+
+def note_letter(tx: Transaction, name: EventName, way: Aflevering, now: datetime, data: Mapping[str, Fact]) -> None:
+    """Append an event about a letter."""
+    tx.add_event(_event(now, name, data, oin=way.oin, kenmerk=way.kenmerk, message_id=way.message_id))
+    log.info(name, extra={"kenmerk": way.kenmerk, "bericht_id": str(way.bericht_id)})
+
+
+def remind(tx: Transaction, letter: StoredLetter, now: datetime) -> None:
+    """Tell that a letter's result stays away. It stays where it is. Source: `berichtenbox` c.5; B71."""
+    way = letters.reminded(letter.aflevering, now)
+    save(tx, letter, replace(letter, aflevering=way), now)
+    note_letter(tx, EventName.LETTER_OVERDUE, way, now, {"batch_id": str(way.batch_id), "reason": way.reason})
+
+
+# Messages
+
+
+def begin(tx: Transaction, message: StoredMessage, held: Sequence[StoredLetter], now: datetime) -> None:
+    """Store a message whose octets are stored, and take the letters that it holds out of the queue.
+
+    Raises:
+        ForbiddenEdgeError: one of them is not queued.
+    """
+    tx.put_message(message)
+    note_message(tx, EventName.MESSAGE_PENDING, message, now, {"batch_id": str(message.batch_id), "letters": len(held)})
+    for letter in held:
+        way = letters.batched(letter.aflevering, message.batch_id or _NOBODY, message.message_id)
+        move(tx, letter, way, now)
+
+
+def advance(
+    tx: Transaction, message: StoredMessage, event: exchange.Event, now: datetime, by: str | None = None
+) -> StoredMessage:
     """Store what one event does to a message and to the letters that travel in it; return the message after it.
 
-    An event that comes after the end changes nothing, and is written down as late.
+    An event that comes after the end changes nothing, and is written down when it contradicts that end. Octets of
+    letters are forgotten when nobody will send them again.
+
+    Args:
+        tx: the transaction.
+        message: as it is stored.
+        event: what happened.
+        now: when.
+        by: MessageId of what came in and caused it.
+
+    Source: `digikoppeling-ebms2` f.3, h-24.
     """
     entry = exchange.advance(message.entry, event, message.policy, now)
-    after = replace(message, entry=entry, leased_until=None)
-    tx.put_message(after)
-    if message.entry.is_final and not isinstance(event, exchange.Tick):
-        _note(tx, now, "message.late", message, {"event": type(event).__name__})
+    waits = isinstance(event, exchange.Warned | exchange.Tick)  # a send may be going on meanwhile
+    after = replace(message, entry=entry, leased_until=message.leased_until if waits else None)
+    if after != message:
+        tx.put_message(after)
+    _note_change(tx, message, after, event, now=now, by=by)
     if entry.state is not message.entry.state:
-        _note(tx, now, f"message.{entry.state.lower()}", message, {"attempts": entry.attempts, "reason": entry.reason})
-        _move_letters(tx, message, _ON_MESSAGE[entry.state], now)
-    elif entry.attempts > message.entry.attempts:
-        _note(tx, now, "message.attempt", message, {"attempts": entry.attempts, "reason": entry.reason})
+        _move_letters(tx, after, now, by)
+    elif _refused_after_all(message, event):
+        _each_letter(tx, message, now, by, lambda way: letters.message_failed(way, _reason(event) or ""))
+    if entry.is_final and message.kind == "letters":
+        tx.drop_body(message.message_id)
     return after
 
 
-def save(tx: Transaction, before: StoredLetter | None, after: StoredLetter, now: datetime) -> None:
-    """Store a letter, with an event when its state changed."""
-    tx.put_letter(after)
-    way = after.aflevering
-    if before is None or before.aflevering.state is not way.state:
-        data = {"reason": way.reason, "verwerkingscode": way.verwerkingscode, "bericht_id": str(way.bericht_id)}
-        name = f"letter.{way.state.lower()}"
-        tx.add_event(Event(at=now, name=name, oin=way.oin, kenmerk=way.kenmerk, message_id=way.message_id, data=data))
-        log.info(name, extra={"kenmerk": way.kenmerk, "bericht_id": str(way.bericht_id)})
+def note_message(
+    tx: Transaction, name: EventName, message: StoredMessage, now: datetime, data: Mapping[str, Fact]
+) -> None:
+    """Append an event about a message of ours."""
+    tx.add_event(_event(now, name, data, message_id=message.message_id))
+    log.info(name, extra={"message_id": message.message_id})
 
 
-def apply_result(tx: Transaction, result: BatchResultaat, ours: Collection[OIN], now: datetime) -> None:
-    """Store what a verified result says: one verdict a letter, and the acknowledgment of its message that it implies.
-
-    Args:
-        tx: the transaction in which the result itself is stored.
-        result: as it was parsed.
-        ours: the OINs that may be spoken of under the result's CPA; letters of others are left alone.
-        now: the third clock.
-
-    Source: `berichtenbox` c.3, c.5; B67, B68; `design.md` section 1.
-    """
-    known = _letters_spoken_of(tx, result, ours)
-    sent: dict[UUID, dict[UUID, str]] = {}
-    for letter_id, letter in known.items():
-        batch = letter.aflevering.batch_id or result.batch_id
-        sent.setdefault(batch, {})[letter_id] = letter.aflevering.kenmerk
-    done = [letter_id for letter_id, letter in known.items() if letter.aflevering.processed is not None]
-    found = correlate(result, sent, done=done)
-    for outcome in found.uitkomsten:
-        _apply_outcome(tx, known[outcome.bericht_id], outcome, now)
-    for finding in (*result.warnings, *found.findings):
-        tx.add_event(Event(at=now, name="result.odd", data={"code": finding.code, "batch_id": str(result.batch_id)}))
-    for message in tx.messages_of_batch(result.batch_id):
-        if found.uitkomsten and not message.entry.is_final:
-            advance(tx, message, exchange.Acknowledged(), now)
+def _note_change(  # noqa: PLR0913 - what an event is made of
+    tx: Transaction,
+    before: StoredMessage,
+    after: StoredMessage,
+    event: exchange.Event,
+    *,
+    now: datetime,
+    by: str | None,
+) -> None:
+    data: dict[str, Fact] = {"attempts": after.entry.attempts, "reason": _reason(event) or after.entry.reason, "by": by}
+    if after.entry.state is not before.entry.state:
+        note_message(tx, EventName(f"message.{after.entry.state.lower()}"), after, now, data)
+    elif after.entry.attempts > before.entry.attempts:
+        note_message(tx, EventName.MESSAGE_ATTEMPT, after, now, data)
+    elif isinstance(event, exchange.Warned):
+        note_message(tx, EventName.MESSAGE_WARNED, after, now, data)
+    elif _contradicts(before.entry.state, event):
+        note_message(tx, EventName.MESSAGE_LATE, after, now, data | {"event": type(event).__name__.lower()})
 
 
-def _letters_spoken_of(tx: Transaction, result: BatchResultaat, ours: Collection[OIN]) -> dict[UUID, StoredLetter]:
-    """Return the letters of the result's batch and those that it names, by BerichtID; only ours."""
-    named = (tx.letter_by_id(verdict.bericht_id) for verdict in result.berichten if verdict.bericht_id is not None)
-    found = [*tx.letters_of_batch(result.batch_id), *(letter for letter in named if letter is not None)]
-    return {letter.aflevering.bericht_id: letter for letter in found if letter.aflevering.oin in ours}
+def _contradicts(state: exchange.State, event: exchange.Event) -> bool:
+    """Tell whether an event says something else than the state in which the message ended."""
+    said = {exchange.Acknowledged: exchange.State.ACKNOWLEDGED, exchange.Refused: exchange.State.FAILED}.get(
+        type(event)
+    )
+    return said is not None and state in exchange.FINAL and state is not said
 
 
-def _apply_outcome(tx: Transaction, letter: StoredLetter, outcome: Uitkomst, now: datetime) -> None:
-    if not outcome.resultaten:
-        return
-    verdict = outcome.resultaten[0]
-    if len({one.code for one in outcome.resultaten}) > 1:
-        after = letters.contradicted(letter.aflevering, now)
-    else:
-        after = letters.judged(letter.aflevering, verdict, now)
-    if letters.is_alarm(letter.aflevering, verdict):
-        way = letter.aflevering
-        data = {"verwerkingscode": verdict.code, "state": str(way.state)}
-        tx.add_event(Event(at=now, name="letter.alarm", oin=way.oin, kenmerk=way.kenmerk, data=data))
-    if after != letter.aflevering:
-        save(tx, letter, replace(letter, aflevering=after), now)
+def _refused_after_all(message: StoredMessage, event: exchange.Event) -> bool:
+    """Tell whether a best-effort message, which counts as arrived after a 2xx, is refused later (f.3)."""
+    arrived = message.policy is None and message.entry.state is exchange.State.ACKNOWLEDGED
+    return arrived and isinstance(event, exchange.Refused)
 
 
-def _move_letters(
-    tx: Transaction, message: StoredMessage, move: Callable[[Aflevering, datetime], Aflevering], now: datetime
+def _reason(event: exchange.Event) -> str | None:
+    return event.reason if isinstance(event, exchange.Refused | exchange.Unreachable | exchange.Warned) else None
+
+
+def _move_letters(tx: Transaction, message: StoredMessage, now: datetime, by: str | None) -> None:
+    """Let the letters of a message follow it."""
+    moves: dict[exchange.State, Callable[[Aflevering], Aflevering]] = {
+        exchange.State.SENT: letters.sent,
+        exchange.State.ACKNOWLEDGED: lambda way: letters.acknowledged(way, now),
+        exchange.State.FAILED: lambda way: letters.message_failed(way, message.entry.reason or ""),
+        exchange.State.EXPIRED: letters.message_expired,
+    }
+    _each_letter(tx, message, now, by, moves[message.entry.state])
+
+
+def _each_letter(
+    tx: Transaction,
+    message: StoredMessage,
+    now: datetime,
+    by: str | None,
+    step: Callable[[Aflevering], Aflevering],
 ) -> None:
     """Move the letters whose last message this is; one that went on in another message is left where it is."""
     if message.batch_id is None:
         return
     for letter in tx.letters_of_batch(message.batch_id):
         if letter.aflevering.message_id == message.message_id:
-            after = replace(letter, aflevering=move(letter.aflevering, now))
-            if after != letter:
-                save(tx, letter, after, now)
+            move(tx, letter, step(letter.aflevering), now, by)
 
 
-def _note(tx: Transaction, now: datetime, name: str, message: StoredMessage, data: dict[str, object]) -> None:
-    tx.add_event(Event(at=now, name=name, message_id=message.message_id, data=data))
-    log.info(name, extra={"message_id": message.message_id})
+# Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The message that brought a result: what it may speak of, and which message it answers.
+
+    Args:
+        message_id: its MessageId.
+        cpa_id: its CPA.
+        oins: whose letters travel under that CPA; letters of others are left alone.
+        ref_to_message_id: the message that it answers, when it says so.
+        conversation_id: that of the message that it answers.
+    """
+
+    message_id: str
+    cpa_id: str
+    oins: Collection[OIN]
+    ref_to_message_id: str | None
+    conversation_id: str
+
+
+def apply_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: datetime) -> None:
+    """Store what a verified result says: one verdict a letter, and the acknowledgment of its message that it implies.
+
+    A batch may have travelled in several messages. Which of them the result is about follows from its RefToMessageId,
+    or else from its ConversationId; a verdict on another offering than a letter's last one is an old one.
+
+    Source: `berichtenbox` c.3, c.5, k.16; B67, B68; `design.md` section 1.
+    """
+    answered = _answered(tx, result, origin)
+    _note_result(tx, result, origin, now)
+    if len(answered) == 1:
+        advance(tx, answered[0], exchange.Acknowledged(), now, origin.message_id)
+    ids = {message.message_id for message in answered}
+    known = _letters_spoken_of(tx, result, origin.oins, ids)
+    found = _laid_beside(result, known.values(), ids)
+    for outcome in found.uitkomsten:
+        letter = known[outcome.bericht_id]
+        _apply_outcome(tx, letter, outcome, now, origin, latest=letter.aflevering.message_id in ids)
+    _note_oddities(tx, result, found, origin, now)
+
+
+def _answered(tx: Transaction, result: BatchResultaat, origin: Origin) -> Sequence[StoredMessage]:
+    """Return the messages of the batch that the result may be about: one, unless nothing tells which."""
+    messages = [message for message in tx.messages_of_batch(result.batch_id) if message.cpa_id == origin.cpa_id]
+    named = [message for message in messages if message.message_id == origin.ref_to_message_id]
+    return named or [message for message in messages if _conversation(message) == origin.conversation_id] or messages
+
+
+def _conversation(message: StoredMessage) -> str | None:
+    return message.message.header.conversation_id if message.message else None
+
+
+def _letters_spoken_of(
+    tx: Transaction, result: BatchResultaat, ours: Collection[OIN], message_ids: Collection[str]
+) -> dict[UUID, StoredLetter]:
+    """Return the letters of the messages that the result is about and those that it names, by BerichtID; only ours."""
+    named = (tx.letter_by_id(verdict.bericht_id) for verdict in result.berichten if verdict.bericht_id is not None)
+    of_batch = (one for one in tx.letters_of_batch(result.batch_id) if one.aflevering.message_id in message_ids)
+    found = [*of_batch, *(letter for letter in named if letter is not None)]
+    return {letter.aflevering.bericht_id: letter for letter in found if letter.aflevering.oin in ours}
+
+
+def _laid_beside(result: BatchResultaat, known: Iterable[StoredLetter], message_ids: Collection[str]) -> Toewijzing:
+    """Lay a result beside the letters; a verdict on the whole batch is for those that wait for one on this message."""
+    sent: dict[UUID, dict[UUID, str]] = {}
+    done: set[UUID] = set()
+    for letter in known:
+        way = letter.aflevering
+        sent.setdefault(way.batch_id or _NOBODY, {})[way.bericht_id] = way.kenmerk
+        if way.processed is not None or way.message_id not in message_ids:
+            done.add(way.bericht_id)
+    return correlate(result, sent, done=done)
+
+
+def _apply_outcome(  # noqa: PLR0913 - each by name
+    tx: Transaction, letter: StoredLetter, outcome: Uitkomst, now: datetime, origin: Origin, *, latest: bool
+) -> None:
+    verdicts, way = outcome.resultaten, letter.aflevering
+    if not verdicts:
+        return
+    if len({verdict.code for verdict in verdicts}) > 1:
+        after = letters.contradicted(way, verdicts, now)
+    else:
+        after = letters.judged(way, verdicts[0], now, latest=latest)
+    data: dict[str, Fact] = {"verwerkingscode": shown(verdicts[0].code), "by": origin.message_id}
+    if any(letters.is_alarm(way, verdict, latest=latest) for verdict in verdicts):
+        note_letter(tx, EventName.LETTER_ALARM, way, now, data)
+    elif not latest and after == way:
+        note_letter(tx, EventName.LETTER_LATE, way, now, data)
+    move(tx, letter, after, now, origin.message_id)
+
+
+def _note_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: datetime) -> None:
+    processed = result.datum_verwerkt.isoformat() if result.datum_verwerkt else None
+    data: dict[str, Fact] = {
+        "batch_id": str(result.batch_id),
+        "verdicts": len(result.berichten),
+        "datum_verwerkt": processed,
+    }
+    tx.add_event(_event(now, EventName.RESULT_RECEIVED, data, message_id=origin.message_id))
+
+
+def _note_oddities(tx: Transaction, result: BatchResultaat, found: Toewijzing, origin: Origin, now: datetime) -> None:
+    """Write down what does not agree in a result, each kind once."""
+    kinds = Counter(finding.code for finding in (*result.warnings, *found.findings))
+    for code, count in kinds.items():
+        data: dict[str, Fact] = {"code": code, "count": count, "batch_id": str(result.batch_id)}
+        tx.add_event(_event(now, EventName.RESULT_ODD, data, message_id=origin.message_id))
+
+
+def _event(  # noqa: PLR0913 - what an event is made of
+    now: datetime,
+    name: EventName,
+    data: Mapping[str, Fact],
+    *,
+    oin: OIN | None = None,
+    kenmerk: str | None = None,
+    message_id: str | None = None,
+) -> Event:
+    told = {key: value for key, value in data.items() if value is not None}
+    return Event(at=now, name=name, oin=oin, kenmerk=kenmerk, message_id=message_id, data=told)
+
+
+# Figures
 
 
 def balance(ways: Iterable[Aflevering]) -> dict[str, int]:

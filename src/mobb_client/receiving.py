@@ -15,23 +15,28 @@ from io import BytesIO
 from typing import Final
 from uuid import UUID
 
+from lxml import etree
+
 from mobb_client import ledger
 from mobb_client.berichtenbox.globe import parse_result
+from mobb_client.berichtenbox.resultaat import BatchResultaat
 from mobb_client.ebms import agreement, exchange, packet, signature
-from mobb_client.ebms.cpa import Route, SignalRoute
+from mobb_client.ebms.cpa import CPA, Route, SignalRoute
 from mobb_client.ebms.message import (
     Acknowledgment,
     Message,
     MessageError,
+    MessageHeader,
     MessageStatus,
+    PartyId,
     Ping,
     Pong,
     StatusRequest,
     StatusResponse,
     UserMessage,
 )
-from mobb_client.errors import ConfigurationError, FormatError, ProtocolError, SignatureError
-from mobb_client.outbox.contract import Event, Outbox, StoredAnswer, StoredMessage, Transaction
+from mobb_client.errors import ConfigurationError, Finding, FormatError, ProtocolError, SignatureError
+from mobb_client.outbox.contract import Event, EventName, Fact, Outbox, StoredAnswer, StoredMessage, Transaction
 from mobb_client.pki.certificate import Certificate
 from mobb_client.sender import Sender
 from mobb_client.transport.endpoint import Reply
@@ -40,30 +45,75 @@ log = logging.getLogger(__name__)
 
 _NOTHING: Final = Reply(status=204)
 _FAILED: Final = Reply(status=500)
+_SIGNALS: Final = frozenset({"Acknowledgment", "MessageError", "Ping", "Pong", "StatusRequest", "StatusResponse"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Us:
+    """Who we are under one CPA: messages to somebody else are not for us, whoever signed them."""
+
+    sender: Sender
+    party_ids: frozenset[PartyId]
+    host: str
+
+    @property
+    def cpa(self) -> CPA:
+        return self.sender.cpa
+
+    def is_meant(self, header: MessageHeader) -> bool:
+        return bool(self.party_ids & set(header.receiver.party_ids))
 
 
 @dataclass(frozen=True, slots=True)
 class _Incoming:
-    """One message that came in: under which sender's CPA, in or against an HTTP request of ours, and its octets."""
+    """One message that came in, for whom, and when."""
 
     received: packet.Received
-    sender: Sender
-    body: bytes
+    us: _Us
     now: datetime
-    answers: StoredMessage | None = None
-    """The message of ours in whose HTTP response it came; None at our endpoint."""
 
     @property
     def message(self) -> Message:
         return self.received.message
 
     @property
+    def header(self) -> MessageHeader:
+        return self.received.message.header
+
+    @property
     def message_id(self) -> str:
-        return self.received.message.header.message_id
+        return self.header.message_id
 
     @property
     def digest(self) -> str:
-        return sha256(self.body).hexdigest()
+        """SHA-256 over what it says: a partner that sends again may write other MIME boundaries around it."""
+        digest = sha256(etree.tostring(self.received.root))
+        for part in self.received.parts:
+            digest.update(sha256(part.octets).digest())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the HTTP response to a message of ours does to it.
+
+    Args:
+        events: to be applied in this order; the last one says what became of the send.
+        alarm: a code, when somebody must look.
+        answer: to be stored with the events, so that the same signal has no second effect.
+    """
+
+    events: tuple[exchange.Event, ...]
+    alarm: str | None = None
+    answer: StoredAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An answer of ours: the HTTP answer, and the message that goes out by itself, when it goes that way."""
+
+    reply: Reply
+    own: StoredMessage | None = None
 
 
 class Receiving:
@@ -79,7 +129,8 @@ class Receiving:
     def __init__(
         self, senders: Sequence[Sender], outbox: Outbox, now: Callable[[], datetime], new_id: Callable[[], UUID]
     ) -> None:
-        self._senders = senders
+        found = (_us(sender, now()) for sender in senders)
+        self._us = {us.cpa.cpa_id: us for us in found if us is not None}
         self._outbox = outbox
         self._now = now
         self._new_id = new_id
@@ -87,39 +138,47 @@ class Receiving:
     def receive(self, headers: Mapping[str, str], body: bytes, *, peer: Certificate | None = None) -> Reply:
         """Return the HTTP answer to a POST at our endpoint, after what it said was stored.
 
+        A message that cannot be read, is of a CPA that is not known here, or comes over a connection of somebody else,
+        gets an empty 500: a partner then tries again, so that a mistake of ours costs time and no result.
+
         Args:
             headers: of the HTTP request, names in any case.
             body: its octets.
             peer: the client certificate of the TLS connection, from whoever ended it.
+
+        Raises:
+            OutboxError: nothing could be stored, so nothing was answered.
         """
         kind = {name.lower(): value for name, value in headers.items()}.get("content-type", "")
         try:
             received = packet.read(kind, body)
         except ProtocolError as error:
-            log.warning("ebms.unreadable", extra={"code": error.code})
+            log.warning("incoming.unreadable", extra={"code": error.code})
             return _FAILED
-        sender = self._sender_of(received.message)
-        if sender is None or not sender.admits(peer):
-            log.warning("ebms.unknown-party", extra={"message_id": received.message.header.message_id})
+        header = received.message.header
+        us = self._us.get(header.cpa_id)
+        if us is None or not us.is_meant(header) or not us.sender.admits(peer):
+            log.warning("incoming.not-for-us", extra={"message_id": header.message_id})
             return _FAILED
-        return self._answer(_Incoming(received, sender, body, self._now()))
+        return self._answer(_Incoming(received, us, self._now()))
 
-    def read_response(self, sent: StoredMessage, content_type: str, body: bytes) -> ProtocolError | None:
-        """Take in the signal in the HTTP response to a message of ours; return why it is no answer, if it is none."""
+    def read_response(self, sent: StoredMessage, content_type: str, body: bytes) -> Answered:
+        """Return what the signal in the HTTP response to a message of ours does to that message; nothing is stored.
+
+        Source: `digikoppeling-ebms2` f.3, f.4.
+        """
         try:
             received = packet.read(content_type, body)
-            sender = self._sender_of(received.message)
-            if sender is None:
-                raise FormatError("answer.cpa", "the answer is not of a CPA that is known here")
-            self._take_signal(_Incoming(received, sender, body, self._now(), sent))
-        except ProtocolError as error:
-            log.warning("ebms.no-answer", extra={"message_id": sent.message_id, "code": error.code})
-            return error
-        return None
-
-    def _sender_of(self, message: Message) -> Sender | None:
-        cpa_id = message.header.cpa_id
-        return next((sender for sender in self._senders if sender.cpa.cpa_id == cpa_id), None)
+            us = self._us.get(received.message.header.cpa_id)
+            if us is None:
+                raise FormatError("answer.cpa", "the answer is of another CPA")
+            incoming = _Incoming(received, us, self._now())
+            event = self._event_of(incoming, sent, synchronous=True)
+        except (ProtocolError, ConfigurationError) as error:
+            code = _code_of(error)
+            alarm = None if isinstance(error, FormatError) else code
+            return Answered(events=(exchange.Unreachable(code),), alarm=alarm)
+        return Answered(events=_with_its_send(event, sent), answer=_stored(incoming, _Written(_NOTHING)))
 
     def _answer(self, incoming: _Incoming) -> Reply:
         with self._outbox.transaction() as tx:
@@ -127,122 +186,128 @@ class Receiving:
         if known is not None:
             return self._answer_again(incoming, known)
         match incoming.message:
-            case UserMessage():
-                return self._answer_user_message(incoming)
-            case Ping() | StatusRequest():
-                return self._answer_question(incoming)
-            case _:
-                return self._answer_signal(incoming)
+            case UserMessage() as message:
+                return self._answer_user_message(incoming, message)
+            case Ping() | StatusRequest() as question:
+                return self._answer_question(incoming, question)
+            case Acknowledgment() | MessageError() as signal:
+                return self._answer_signal(incoming, signal)
+            case Pong() | StatusResponse():
+                return self._note_answer(incoming)
 
     # Duplicates
 
     def _answer_again(self, incoming: _Incoming, known: StoredAnswer) -> Reply:
         """Answer a duplicate as the first time (B42); another message under the same id is an error (B44)."""
-        if known.digest != incoming.digest and isinstance(incoming.message, UserMessage):
-            error = FormatError(
-                "message-id.reused", "another message came under this MessageId", ebms_code="Inconsistent"
+        if known.cpa_id != incoming.header.cpa_id:
+            return self._fail(incoming, FormatError("message-id.cpa", "the MessageId came before, under another CPA"))
+        if isinstance(incoming.message, UserMessage) and known.digest != incoming.digest:
+            sentence = "another message came before under this MessageId"
+            return self._refuse(
+                incoming, FormatError("message-id.reused", sentence, ebms_code="Inconsistent"), keep=False
             )
-            return self._refuse(incoming, error, store=False)
         if known.answered_by is not None:
             self._send_again(known.answered_by, incoming.now)
         return Reply(status=known.status, headers=known.headers, body=known.body)
 
     def _send_again(self, message_id: str, now: datetime) -> None:
+        """Let a signal of ours be sent once more, in the same octets (f.5)."""
         with self._outbox.transaction() as tx:
             message = tx.message(message_id)
-            if message is not None:
-                tx.put_message(_due_again(message, now))
+            if message is not None and message.entry.is_final:
+                tx.put_message(replace(message, entry=exchange.begin(now, None), leased_until=None))
 
-    # Signals
+    # Acknowledgments and errors
 
-    def _answer_signal(self, incoming: _Incoming) -> Reply:
+    def _answer_signal(self, incoming: _Incoming, signal: Acknowledgment | MessageError) -> Reply:
+        """Take in a signal; it is never answered with another one (f.7)."""
+        with self._outbox.transaction() as tx:
+            sent = tx.message(_ref_of(signal))
+        if sent is None:
+            return self._fail(incoming, FormatError("answer.unknown", "it answers nothing that was sent from here"))
         try:
-            self._take_signal(incoming)
+            event = self._event_of(incoming, sent, synchronous=False)
         except SignatureError as error:
-            self._alarm(incoming, error)
-            return _NOTHING  # as good as no acknowledgment; only a person can repair it (h-25)
-        except ProtocolError as error:
-            self._alarm(incoming, error)
-            return _FAILED
+            self._alarm(sent, error.code, incoming)
+            return _NOTHING  # as good as no acknowledgment: only a person can repair it (h-25)
+        except (ProtocolError, ConfigurationError) as error:
+            return self._fail(incoming, error)
+        self._take(incoming, sent.message_id, event)
         return _NOTHING
 
-    def _take_signal(self, incoming: _Incoming) -> None:
-        """Store a signal and what it does to the message that it answers.
+    def _take(self, incoming: _Incoming, message_id: str, event: exchange.Event) -> None:
+        """Store a signal and what it does, once."""
+        with self._outbox.transaction() as tx:
+            sent = tx.message(message_id)
+            if sent is not None and tx.answer(incoming.message_id) is None:
+                ledger.advance(tx, sent, event, incoming.now, incoming.message_id)
+                tx.put_answer(_stored(incoming, _Written(_NOTHING)))
+
+    def _event_of(self, incoming: _Incoming, sent: StoredMessage, *, synchronous: bool) -> exchange.Event:
+        """Return what a signal does to the message that it answers. Source: `digikoppeling-ebms2` f.4, d.6.
 
         Raises:
-            ProtocolError: it is no answer to a message of ours.
+            ProtocolError: it is no answer to that message; a SignatureError when only its signature fails.
+            ConfigurationError: the CPA does not say how the other side signs.
         """
-        agreement.judge_signal(incoming.message.header, incoming.sender.cpa)
-        with self._outbox.transaction() as tx:
-            match incoming.message:
-                case Acknowledgment() as ack:
-                    message = self._sent(tx, incoming, ack.ref_to_message_id)
-                    self._check_acknowledgment(incoming, ack, message)
-                    ledger.advance(tx, message, exchange.Acknowledged(), incoming.now)
-                case MessageError() as error:
-                    message = self._sent(tx, incoming, incoming.message.header.ref_to_message_id or "")
-                    self._check_error(incoming, error, message)
-                    ledger.advance(tx, message, _event_of(error), incoming.now)
-                case Pong() | StatusResponse() as answer:
-                    name = f"signal.{type(answer).__name__.lower()}"
-                    data = {"ref": answer.header.ref_to_message_id}
-                    tx.add_event(Event(at=incoming.now, name=name, message_id=incoming.message_id, data=data))
-                case _:
-                    raise FormatError("answer.kind", "the answer is not a signal")
-            tx.put_answer(_stored(incoming, _NOTHING))
+        agreement.judge_signal(incoming.header, incoming.us.cpa)
+        signal = incoming.message
+        if sent.message is None or not isinstance(signal, Acknowledgment | MessageError):
+            raise FormatError("answer.kind", "it is no answer to a message of ours")
+        agreement.check_answer(signal, sent.message, synchronous=synchronous)
+        if isinstance(signal, MessageError):
+            self._check_error(incoming, synchronous=synchronous)
+            return _event_of_error(signal)
+        if sent.message.ack_requested is not None and sent.message.ack_requested.signed:
+            _verify(incoming, "Acknowledgment", synchronous=synchronous)
+            signature.check_receipt(sent.references, signal.references)
+        return exchange.Acknowledged()
 
-    def _sent(self, tx: Transaction, incoming: _Incoming, ref: str) -> StoredMessage:
-        message = tx.message(ref)
-        if message is None or message.message is None:
-            raise FormatError("answer.unknown", "it answers a message that was not sent from here")
-        if incoming.answers is not None and incoming.answers.message_id != ref:
-            raise FormatError("answer.other", "it answers another message than the one it came with")
-        return message
-
-    def _check_acknowledgment(self, incoming: _Incoming, ack: Acknowledgment, sent: StoredMessage) -> None:
-        if sent.message is None:
-            return
-        agreement.check_answer(ack, sent.message, synchronous=incoming.answers is not None)
-        wanted = sent.message.ack_requested
-        if wanted is None or not wanted.signed:
-            return
-        signals = incoming.sender.cpa.signals(sender=ack.header.sender, action="Acknowledgment")
-        _verify(incoming, signals)
-        signature.check_receipt(sent.references, ack.references)
-
-    def _check_error(self, incoming: _Incoming, error: MessageError, sent: StoredMessage) -> None:
-        """Check that a MessageError answers the message; when it is signed, the signature must hold."""
-        if sent.message is not None:
-            agreement.check_answer(error, sent.message, synchronous=incoming.answers is not None)
+    def _check_error(self, incoming: _Incoming, *, synchronous: bool) -> None:
+        """Verify an error that is signed. Partners do not sign their errors, and only they know the ConversationId."""
         if incoming.received.signature is not None:
-            _verify(incoming, incoming.sender.cpa.signals(sender=error.header.sender, action="MessageError"))
+            _verify(incoming, "MessageError", synchronous=synchronous)
+
+    def _note_answer(self, incoming: _Incoming) -> Reply:
+        """Write down that a Pong or StatusResponse came."""
+        try:
+            agreement.judge_signal(incoming.header, incoming.us.cpa)
+        except ProtocolError as error:
+            return self._fail(incoming, error)
+        data: dict[str, Fact] = {"action": incoming.header.action, "ref": incoming.header.ref_to_message_id or ""}
+        if isinstance(incoming.message, StatusResponse):
+            data["status"] = incoming.message.status
+        with self._outbox.transaction() as tx:
+            if tx.answer(incoming.message_id) is None:
+                tx.add_event(_event(incoming, EventName.INCOMING_ANSWERED, data))
+                tx.put_answer(_stored(incoming, _Written(_NOTHING)))
+        return _NOTHING
 
     # Questions
 
-    def _answer_question(self, incoming: _Incoming) -> Reply:
+    def _answer_question(self, incoming: _Incoming, question: Ping | StatusRequest) -> Reply:
         """Answer a Ping or StatusRequest, in the response or as a message of its own, as the CPA says (h-62)."""
-        header = incoming.message.header
+        header = question.header
         try:
-            agreement.judge_signal(header, incoming.sender.cpa)
-            asked = incoming.sender.cpa.signals(sender=header.sender, action=header.action)
-        except (ProtocolError, ConfigurationError):
-            return _FAILED
-        answer = self._answer_to(incoming)
-        return self._reply(incoming, answer, None, synchronous=asked.sync, effects=lambda _: None)
+            agreement.judge_signal(header, incoming.us.cpa)
+            asked = incoming.us.cpa.signals(sender=header.sender, action=header.action)
+            written = self._write(incoming, self._answer_to(incoming, question), synchronous=asked.sync)
+        except (ProtocolError, ConfigurationError) as error:
+            return self._fail(incoming, error)
+        return self._settle(incoming, written)
 
-    def _answer_to(self, incoming: _Incoming) -> Pong | StatusResponse:
-        message_id = self._message_id(incoming.sender)
-        if isinstance(incoming.message, StatusRequest):
-            return self._status_of(incoming, incoming.message, message_id)
-        assert isinstance(incoming.message, Ping)  # noqa: S101 - the only other question
-        return agreement.pong(incoming.message, message_id=message_id, timestamp=incoming.now)
+    def _answer_to(self, incoming: _Incoming, question: Ping | StatusRequest) -> Pong | StatusResponse:
+        message_id = self._message_id(incoming)
+        if isinstance(question, Ping):
+            return agreement.pong(question, message_id=message_id, timestamp=incoming.now)
+        return self._status_of(incoming, question, message_id)
 
     def _status_of(self, incoming: _Incoming, request: StatusRequest, message_id: str) -> StatusResponse:
         """Say whether a message of theirs arrived here, which is not to say that it was accepted (f.8)."""
         with self._outbox.transaction() as tx:
             known = tx.answer(request.ref_to_message_id)
         status: MessageStatus = "Received"
-        if known is None:
+        if known is None or known.action in _SIGNALS:
             status = "NotRecognized"
         elif known.cpa_id != request.header.cpa_id:
             status = "UnAuthorized"
@@ -251,143 +316,227 @@ class Receiving:
 
     # User messages
 
-    def _answer_user_message(self, incoming: _Incoming) -> Reply:
+    def _answer_user_message(self, incoming: _Incoming, message: UserMessage) -> Reply:
         """Judge, verify, store and acknowledge a business message: a result."""
-        message = incoming.message
-        assert isinstance(message, UserMessage)  # noqa: S101 - the caller's match
         try:
-            route = agreement.judge(message, incoming.sender.cpa, now=incoming.now)
-            self._check_user_message(incoming, message, route)
-        except SignatureError as error:
-            return self._refuse(incoming, error, store=False)  # whoever cannot sign for a MessageId does not use it up
+            route = agreement.judge(message, incoming.us.cpa, now=incoming.now)
+            _check_user_message(incoming, message, route)
+            results = _results_in(incoming)
+            written = self._acknowledge(incoming, message, route)
         except ProtocolError as error:
             return self._refuse(incoming, error)
         except ConfigurationError as error:
-            log.error("ebms.configuration", extra={"code": error.findings[0].code if error.findings else ""})  # noqa: TRY400
-            return _FAILED
-        if not route.ack_requested:
-            return self._reply(incoming, None, None, synchronous=False, effects=lambda tx: self._effects(tx, incoming))
+            return self._fail(incoming, error)
+        origin = ledger.Origin(
+            message_id=incoming.message_id,
+            cpa_id=incoming.header.cpa_id,
+            oins=incoming.us.sender.oins,
+            ref_to_message_id=incoming.header.ref_to_message_id,
+            conversation_id=incoming.header.conversation_id,
+        )
+
+        def apply(tx: Transaction) -> None:
+            for result in results:
+                ledger.apply_result(tx, result, origin, incoming.now)
+
+        return self._settle(incoming, written, apply)
+
+    def _acknowledge(self, incoming: _Incoming, message: UserMessage, route: Route) -> _Written:
+        """Write the acknowledgment that the message asks for, signed when it asks for that."""
+        wanted = message.ack_requested
+        if wanted is None:
+            return _Written(_NOTHING)
         claimed = incoming.received.signature
-        wanted = message.ack_requested is not None and message.ack_requested.signed
-        references = claimed.references if claimed is not None and wanted else ()
-        ack = agreement.acknowledge(
-            message, references, message_id=self._message_id(incoming.sender), timestamp=incoming.now
-        )
-        signer = self._signer(incoming.sender, ack) if wanted else None
-        return self._reply(
-            incoming, ack, signer, synchronous=route.sync_reply, effects=lambda tx: self._effects(tx, incoming)
-        )
+        references = claimed.references if claimed is not None and wanted.signed else ()
+        ack = agreement.acknowledge(message, references, message_id=self._message_id(incoming), timestamp=incoming.now)
+        signer = _signer(incoming.us.sender, ack) if wanted.signed else None
+        return self._write(incoming, ack, signer, synchronous=route.sync_reply)
 
-    def _check_user_message(self, incoming: _Incoming, message: UserMessage, route: Route) -> None:
-        if route.encrypted:
-            raise SignatureError(
-                "encrypted", "the CPA asks for encryption, which is not supported", ebms_code="NotSupported"
-            )
-        agreement.check_parts(message, [part.content_id for part in incoming.received.parts])
-        if route.signing is None:
-            return
-        if route.signing.certificate is None:
-            raise SignatureError("signature.certificate", "the CPA names no certificate for this signature")
-        packet.verify(incoming.received, route.signing, route.signing.certificate, synchronous=route.sync_reply)
+    def _refuse(self, incoming: _Incoming, error: ProtocolError, *, keep: bool = True) -> Reply:
+        """Answer with a MessageError, inside the protocol (B11), and write down that something was refused.
 
-    def _effects(self, tx: Transaction, incoming: _Incoming) -> None:
-        """Apply the results in a message; one that cannot be read is for a person, and does not come again."""
-        if incoming.message.header.action != incoming.sender.result_action:
-            tx.add_event(Event(at=incoming.now, name="message.other-action", message_id=incoming.message_id))
-            return
-        for part in incoming.received.parts:
-            try:
-                result = parse_result(part.octets)
-            except FormatError as error:
-                data = {"code": error.code}
-                tx.add_event(
-                    Event(at=incoming.now, name="result.unreadable", message_id=incoming.message_id, data=data)
-                )
-                continue
-            ledger.apply_result(tx, result, incoming.sender.oins, incoming.now)
-
-    def _refuse(self, incoming: _Incoming, error: ProtocolError, *, store: bool = True) -> Reply:
-        """Answer with a MessageError, inside the protocol (B11), and write down that something was refused."""
-        self._alarm(incoming, error)
-        answer = agreement.refuse(
-            incoming.message.header, error, message_id=self._message_id(incoming.sender), timestamp=incoming.now
-        )
-        synchronous = isinstance(incoming.message, UserMessage) and incoming.message.sync_reply is not None
-        return self._reply(incoming, answer, None, synchronous=synchronous, effects=lambda _: None, store=store)
+        The refusal is given again to a duplicate, unless the CPA asks for a signature: whoever cannot sign does not use
+        up a MessageId.
+        """
+        self._note_refusal(incoming, error)
+        answer = agreement.refuse(incoming.header, error, message_id=self._message_id(incoming), timestamp=incoming.now)
+        route = _claimed_route(incoming)
+        try:
+            written = self._write(incoming, answer, synchronous=_answers_in_response(incoming, route))
+        except ConfigurationError:  # there is no other way to those who sent it
+            written = _in_response(answer)
+        return self._settle(incoming, written, keep=keep and route is not None and route.signing is None)
 
     # Answering
 
-    def _reply(  # noqa: PLR0913 - one place where everything is stored and answered
-        self,
-        incoming: _Incoming,
-        answer: Message | None,
-        signer: packet.Signer | None,
-        *,
-        synchronous: bool,
-        effects: Callable[[Transaction], None],
-        store: bool = True,
-    ) -> Reply:
-        """Store the answer together with what the message did, and only then give it."""
-        if answer is None:
-            reply, own = _NOTHING, None
-        elif synchronous:
-            reply, own = _in_response(answer, signer), None
-        else:
-            reply, own = _NOTHING, self._own_message(incoming, answer, signer)
-        with self._outbox.transaction() as tx:
-            if store and (known := tx.answer(incoming.message_id)) is not None:
-                return Reply(status=known.status, headers=known.headers, body=known.body)  # its twin was faster
-            effects(tx)
-            if own is not None:
-                tx.put_message(own)
-            if store:
-                tx.put_answer(_stored(incoming, reply, own.message_id if own else None))
-        return reply
+    def _write(
+        self, incoming: _Incoming, answer: Message, signer: packet.Signer | None = None, *, synchronous: bool
+    ) -> _Written:
+        """Write an answer: into the HTTP response, or into the outbox as a message of its own, sent once (f.5).
 
-    def _own_message(self, incoming: _Incoming, answer: Message, signer: packet.Signer | None) -> StoredMessage:
-        """Write a signal of ours into the outbox; it is sent once, like all signals (f.5)."""
-        route = incoming.sender.cpa.signals(sender=answer.header.sender, action=answer.header.action)
-        written: list[packet.Packet] = []
-        self._outbox.write_body(
-            answer.header.message_id, lambda sink: written.append(packet.write(answer, [], sink, signer))
-        )
-        return StoredMessage(
-            message_id=answer.header.message_id,
+        Raises:
+            ConfigurationError: the CPA does not say where such an answer goes.
+        """
+        if synchronous:
+            return _in_response(answer, signer)
+        route = incoming.us.cpa.signals(sender=answer.header.sender, action=answer.header.action)
+        message_id = answer.header.message_id
+        written = self._outbox.write_body(message_id, lambda sink: packet.write(answer, [], sink, signer))
+        own = StoredMessage(
+            message_id=message_id,
             kind="signal",
             cpa_id=answer.header.cpa_id,
             url=route.endpoint,
-            headers=written[0].headers,
-            size=written[0].size,
+            headers=written.headers,
+            size=written.size,
             created=incoming.now,
             entry=exchange.begin(incoming.now, None),
         )
+        return _Written(_NOTHING, own)
 
-    def _signer(self, sender: Sender, ack: Acknowledgment) -> packet.Signer | None:
-        signals = sender.cpa.signals(sender=ack.header.sender, action="Acknowledgment")
-        if signals.signing is None or sender.identity is None:
-            return None
-        return packet.Signer(sender.identity, signals.signing)
-
-    def _message_id(self, sender: Sender) -> str:
-        return f"{self._new_id()}@{sender.route(self._now()).our_host}"
-
-    def _alarm(self, incoming: _Incoming, error: ProtocolError) -> None:
-        """Write down that something was refused: somebody may have to act."""
-        log.warning("ebms.refused", extra={"message_id": incoming.message_id, "code": error.code})
+    def _settle(
+        self,
+        incoming: _Incoming,
+        written: _Written,
+        effect: Callable[[Transaction], object] = lambda _: None,
+        *,
+        keep: bool = True,
+    ) -> Reply:
+        """Store the answer together with what the message did, and only then give it."""
         with self._outbox.transaction() as tx:
-            data = {"code": error.code, "ebms_code": error.ebms_code, "kind": type(incoming.message).__name__}
-            tx.add_event(Event(at=incoming.now, name="incoming.refused", message_id=incoming.message_id, data=data))
+            known = tx.answer(incoming.message_id) if keep else None
+            if known is None:
+                effect(tx)
+                if written.own is not None:
+                    tx.put_message(written.own)
+                if keep:
+                    tx.put_answer(_stored(incoming, written))
+                return written.reply
+            if written.own is not None:
+                tx.drop_body(written.own.message_id)
+        return self._answer_again(incoming, known)  # its twin was faster
+
+    def _message_id(self, incoming: _Incoming) -> str:
+        return f"{self._new_id()}@{incoming.us.host}"
+
+    # Writing down
+
+    def _fail(self, incoming: _Incoming, error: ProtocolError | ConfigurationError) -> Reply:
+        """Answer with an empty 500, which changes nothing on either side."""
+        self._note_refusal(incoming, error)
+        return _FAILED
+
+    def _note_refusal(self, incoming: _Incoming, error: ProtocolError | ConfigurationError) -> None:
+        """Write down that something was refused: somebody may have to act."""
+        code = _code_of(error)
+        log.warning("incoming.refused", extra={"message_id": incoming.message_id, "code": code})
+        data: dict[str, Fact] = {"code": code, "kind": type(incoming.message).__name__}
+        with self._outbox.transaction() as tx:
+            tx.add_event(_event(incoming, EventName.INCOMING_REFUSED, data))
+
+    def _alarm(self, sent: StoredMessage, code: str, incoming: _Incoming) -> None:
+        with self._outbox.transaction() as tx:
+            data: dict[str, Fact] = {"reason": code, "by": incoming.message_id}
+            ledger.note_message(tx, EventName.MESSAGE_ALARM, sent, incoming.now, data)
 
 
-def _verify(incoming: _Incoming, signals: SignalRoute) -> None:
-    if signals.signing is None or signals.signing.certificate is None:
+def _us(sender: Sender, now: datetime) -> _Us | None:
+    """Return who a sender is in its CPA, also when that CPA forbids sending now; None when it knows no such party."""
+    route = sender.cpa.resolve(sender.action, party=sender.party, now=now).route
+    return _Us(sender, frozenset(route.sender.party_ids), route.our_host) if route else None
+
+
+def _ref_of(signal: Acknowledgment | MessageError) -> str:
+    """Return the MessageId that a signal answers, from wherever it stands (B17)."""
+    named = signal.ref_to_message_id if isinstance(signal, Acknowledgment) else signal.header.ref_to_message_id
+    return named or ""
+
+
+def _verify(incoming: _Incoming, action: str, *, synchronous: bool) -> None:
+    """Trust the signature of a signal, or say why not.
+
+    Raises:
+        SignatureError: there is none, or it does not hold.
+        ConfigurationError: the CPA lacks a part of the other side's signal channel.
+    """
+    route: SignalRoute = incoming.us.cpa.signals(sender=incoming.header.sender, action=action)
+    if route.signing is None or route.signing.certificate is None:
         raise SignatureError("signature.certificate", "the CPA names no certificate for the signature of a signal")
-    packet.verify(
-        incoming.received, signals.signing, signals.signing.certificate, synchronous=incoming.answers is not None
-    )
+    packet.verify(incoming.received, route.signing, route.signing.certificate, synchronous=synchronous)
 
 
-def _event_of(error: MessageError) -> exchange.Event:
+def _check_user_message(incoming: _Incoming, message: UserMessage, route: Route) -> None:
+    """Check what is not in the header: the action, the parts, and the signature when the CPA asks for one.
+
+    Raises:
+        ProtocolError: to be answered with a MessageError.
+    """
+    if route.encrypted:
+        sentence = "the CPA asks for encryption, which is not supported"
+        raise FormatError("agreement.encrypted", sentence, ebms_code="NotSupported")
+    agreement.check_parts(message, [part.content_id for part in incoming.received.parts])
+    if route.signing is not None:
+        if route.signing.certificate is None:
+            raise SignatureError("signature.certificate", "the CPA names no certificate for this signature")
+        packet.verify(incoming.received, route.signing, route.signing.certificate, synchronous=route.sync_reply)
+    if message.header.action != incoming.us.sender.result_action:
+        raise FormatError("agreement.action", "nothing here takes this action", ebms_code="NotSupported")
+
+
+def _results_in(incoming: _Incoming) -> list[BatchResultaat]:
+    """Return the results in a message. What cannot be read is not stored, and so not acknowledged.
+
+    Raises:
+        FormatError: one cannot be read, or there is none.
+    """
+    results = [parse_result(part.octets) for part in incoming.received.parts]
+    if not results:
+        raise FormatError("result.none", "the message holds no result", ebms_code="MimeProblem")
+    return results
+
+
+def _signer(sender: Sender, ack: Acknowledgment) -> packet.Signer:
+    """Return who signs an acknowledgment: what should be signed is never written unsigned.
+
+    Raises:
+        ConfigurationError: there is no key, or the CPA does not say how.
+    """
+    signing = sender.cpa.signals(sender=ack.header.sender, action="Acknowledgment").signing
+    if sender.identity is None:
+        raise ConfigurationError(Finding("key.needed", field="key", measure="no key"))
+    if signing is None:
+        raise ConfigurationError(Finding("cpa.ack-signing", field="Acknowledgment", measure="no SenderNonRepudiation"))
+    return packet.Signer(sender.identity, signing)
+
+
+def _claimed_route(incoming: _Incoming) -> Route | None:
+    """Return the route that a user message says it came by; None when the CPA has no such route."""
+    header = incoming.header
+    try:
+        return incoming.us.cpa.incoming(header.sender, header.receiver, header.service, header.action)
+    except (FormatError, ConfigurationError):
+        return None
+
+
+def _answers_in_response(incoming: _Incoming, route: Route | None) -> bool:
+    """Tell whether an error goes in the HTTP response: the CPA says so, and not the message.
+
+    Raises:
+        ConfigurationError: the CPA does not know who sent it.
+    """
+    if route is not None:
+        return route.sync_reply
+    return incoming.us.cpa.signals(sender=incoming.header.sender, action="Ping").sync
+
+
+def _with_its_send(event: exchange.Event, sent: StoredMessage) -> tuple[exchange.Event, ...]:
+    """Return what a signal in a response does, and that the message was sent once more; best effort ends at once."""
+    if isinstance(event, exchange.Warned):
+        return event, exchange.Accepted()
+    return (event,) if sent.policy is None else (exchange.Accepted(), event)
+
+
+def _event_of_error(error: MessageError) -> exchange.Event:
     reason = ", ".join(dict.fromkeys(_known_code(one.code) for one in error.errors))
     return exchange.Warned(reason) if error.highest_severity == "Warning" else exchange.Refused(reason)
 
@@ -412,26 +561,32 @@ def _known_code(code: str) -> str:
     return code if code in _ERROR_CODES else "another errorCode"
 
 
-def _in_response(answer: Message, signer: packet.Signer | None) -> Reply:
+def _code_of(error: ProtocolError | ConfigurationError) -> str:
+    if isinstance(error, ProtocolError):
+        return error.code
+    return error.findings[0].code if error.findings else "configuration"
+
+
+def _in_response(answer: Message, signer: packet.Signer | None = None) -> _Written:
     """Return an answer in the HTTP response: bare, since some partners read no other (h-49)."""
     sink = BytesIO()
     written = packet.write(answer, [], sink, signer)
-    return Reply(status=200, headers=written.headers, body=sink.getvalue())
+    return _Written(Reply(status=200, headers=written.headers, body=sink.getvalue()))
 
 
-def _stored(incoming: _Incoming, reply: Reply, answered_by: str | None = None) -> StoredAnswer:
+def _stored(incoming: _Incoming, written: _Written) -> StoredAnswer:
     return StoredAnswer(
         message_id=incoming.message_id,
-        cpa_id=incoming.message.header.cpa_id,
+        cpa_id=incoming.header.cpa_id,
+        action=incoming.header.action,
         digest=incoming.digest,
         received=incoming.now,
-        status=reply.status,
-        headers=reply.headers,
-        body=reply.body,
-        answered_by=answered_by,
+        status=written.reply.status,
+        headers=written.reply.headers,
+        body=written.reply.body,
+        answered_by=written.own.message_id if written.own else None,
     )
 
 
-def _due_again(message: StoredMessage, now: datetime) -> StoredMessage:
-    """Return a signal of ours that is to be sent once more, the same octets (f.5)."""
-    return replace(message, entry=exchange.begin(now, None), leased_until=None)
+def _event(incoming: _Incoming, name: EventName, data: Mapping[str, Fact]) -> Event:
+    return Event(at=incoming.now, name=name, message_id=incoming.message_id, data=data)

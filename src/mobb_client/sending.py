@@ -7,8 +7,9 @@ leaves, and a resend is those same octets. Source: `digikoppeling-ebms2` f.1 to 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,24 +17,37 @@ from uuid import UUID
 from mobb_client import ledger
 from mobb_client.berichtenbox import aflevering as letters
 from mobb_client.berichtenbox.aflevering import Aflevering
-from mobb_client.berichtenbox.bericht import Bericht, bericht_id
+from mobb_client.berichtenbox.bericht import Bericht, as_second, bericht_id
 from mobb_client.ebms import exchange
-from mobb_client.errors import BerichtError, FieldError, OutboxError, TransportError
-from mobb_client.outbox.contract import Key, Outbox, StoredLetter, StoredMessage, Transaction
-from mobb_client.receiving import Receiving
+from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError, TransportError
+from mobb_client.outbox.contract import Event, EventName, Key, Outbox, StoredLetter, StoredMessage, Transaction
+from mobb_client.receiving import Answered, Receiving
 from mobb_client.sender import Intake, Outgoing, Sender, Written
 from mobb_client.transport.outcome import Accepted, Outcome, Refused, Retry, Signal, outcome_of, outcome_of_failure
 from mobb_client.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 
-_LEASE: Final = timedelta(minutes=30)
+LEASE: Final = timedelta(minutes=30)
+"""Longer than the upload of 100 MB may take; a worker that died holds on to its work for so long."""
 _AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendReport:
-    """What one call of `send_due` did, in messages: `attempted` = the sum of what became of them in the meantime."""
+    """What one call of `send_due` did.
+
+    Args:
+        built: messages made of letters.
+        attempted: sends: the sum of the next four.
+        accepted: answered with a 2xx that says no more.
+        acknowledged: acknowledged in the answer.
+        refused: refused for good.
+        unreachable: without an answer that counts; tried again when the CPA says so.
+        expired: messages whose time to live passed without an acknowledgment.
+        overdue: letters of which was told, now, that their result stays away.
+        blocked: by CPAId, why nothing could be made of the letters that wait under that CPA; they stay queued.
+    """
 
     built: int = 0
     attempted: int = 0
@@ -42,11 +56,23 @@ class SendReport:
     refused: int = 0
     unreachable: int = 0
     expired: int = 0
+    overdue: int = 0
+    blocked: Mapping[str, Exception] = field(default_factory=dict)
 
     def __add__(self, other: SendReport) -> SendReport:
-        """Add two reports."""
-        names = (field.name for field in fields(self))
-        return SendReport(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        """Add what another call did."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        return SendReport(**counts, blocked={**self.blocked, **other.blocked})
+
+
+_COUNTS: Final = tuple(one.name for one in fields(SendReport) if one.name != "blocked")
+
+_TALLIED: Final[dict[type[exchange.Event], str]] = {
+    exchange.Accepted: "accepted",
+    exchange.Acknowledged: "acknowledged",
+    exchange.Refused: "refused",
+    exchange.Unreachable: "unreachable",
+}
 
 
 class Sending:
@@ -55,7 +81,7 @@ class Sending:
     Args:
         senders: whose letters may go out.
         outbox: where everything is stored first.
-        receiving: takes in what stands in an HTTP response.
+        receiving: reads what stands in an HTTP response.
         wire_of: what carries a sender's octets.
         now: the clock.
         new_id: where ids come from.
@@ -71,12 +97,15 @@ class Sending:
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
     ) -> None:
-        self._senders = senders
+        self._senders = {sender.cpa.cpa_id: sender for sender in senders}
         self._outbox = outbox
         self._receiving = receiving
         self._wire_of = wire_of
         self._now = now
         self._new_id = new_id
+        self._told: set[tuple[str, str]] = set()
+
+    # Letters into the outbox
 
     def enqueue(self, berichten: Iterable[Bericht]) -> list[Aflevering]:
         """Store letters, all or none, and return the way of each; a letter that is already there keeps its own way.
@@ -86,202 +115,305 @@ class Sending:
                 with another content: nothing of the call is stored.
         """
         now = self._now()
-        intake = Intake(tuple(self._senders), now)
+        intake = Intake(tuple(self._senders.values()), now)
         with self._outbox.transaction() as tx:
-            return [self._enqueue_one(tx, intake, bericht, now) for bericht in berichten]
+            return [_enqueue_one(tx, intake.owner(bericht), bericht, now) for bericht in berichten]
 
-    def _enqueue_one(self, tx: Transaction, intake: Intake, bericht: Bericht, now: datetime) -> Aflevering:
-        sender = intake.owner(bericht)
-        oin = bericht.oin or sender.oins[0]
-        known = tx.letter((oin, bericht.kenmerk))
-        if known is not None:
-            return _repeated(known, bericht)
-        intake.take(bericht)
-        way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
-        ledger.save(tx, None, StoredLetter(bericht=bericht, aflevering=way), now)
-        return way
+    # All that is due
 
     def send_due(self) -> SendReport:
-        """Build messages of the letters that wait, send what is due, let expire what is too late; return what was done.
+        """Send what is due, make messages of the letters that wait and send those; return what was done.
 
-        A message that cannot be sent never stops the others.
+        A message that cannot be sent, or a sender whose CPA or key forbids it, never stops the others (B37).
+
+        Raises:
+            OutboxError: the store cannot be read or written.
         """
-        report = self._expire()
-        report += SendReport(built=self._build())
-        return report + self._send()
+        tally = _Tally()
+        self._expire(tally)
+        self._remind(tally)
+        while True:
+            self._send(tally)
+            ready = [sender for cpa_id, sender in self._senders.items() if cpa_id not in tally.blocked]
+            if not sum([self._build(sender, tally) for sender in ready]):
+                return tally.report()
+
+    def check(self, sender: Sender) -> None:
+        """Check that a sender's messages can go out now.
+
+        Raises:
+            ConfigurationError: the CPA, the key or the trust on the wire forbids it.
+        """
+        sender.route(self._now())
+        self._wire_of(sender)
+
+    def _expire(self, tally: _Tally) -> None:
+        now = self._now()
+        while late := self._outbox.expiring(now, _AT_ONCE):
+            for message in late:
+                self._age(message, now, tally)
+
+    def _age(self, message: StoredMessage, now: datetime, tally: _Tally) -> None:
+        """Let a message expire when its time has come, or be sent no more when it may have been forgotten."""
+        with self._outbox.transaction() as tx:
+            current = tx.message(message.message_id)
+            if current is not None and not current.entry.is_final:
+                after = ledger.advance(tx, current, exchange.Tick(), now)
+                tally.counts["expired"] += after.entry.is_final
+
+    def _remind(self, tally: _Tally) -> None:
+        now = self._now()
+        while overdue := self._outbox.overdue(now, _AT_ONCE):
+            with self._outbox.transaction() as tx:
+                for key in (letter.key for letter in overdue):
+                    letter = tx.letter(key)
+                    if letter is not None and letter.aflevering.wants_reminder(now):
+                        ledger.remind(tx, letter, now)
+                        tally.counts["overdue"] += 1
 
     # Letters into messages
 
-    def _build(self) -> int:
-        built = 0
-        for sender in self._senders:
-            while True:
-                with self._outbox.transaction() as tx:
-                    waiting = tx.queued(sender.oins, self._now(), _AT_ONCE)
-                if not waiting:
-                    break
-                built += self._build_of(sender, waiting)
-        return built
-
-    def _build_of(self, sender: Sender, waiting: Sequence[StoredLetter]) -> int:
-        """Write messages of these letters; a letter that cannot go goes to a person, and the others go on."""
+    def _build(self, sender: Sender, tally: _Tally) -> int:
+        """Make messages of a sender's next letters; return how many letters that were."""
         now = self._now()
-        good = [letter.bericht for letter in waiting if letter.bericht and not self._is_stale(sender, letter, now)]
-        built = 0
-        for outgoing in sender.messages(good, now=now, new_id=self._new_id):
-            built += self._store_or_part(outgoing, now)
-        return built
-
-    def _is_stale(self, sender: Sender, letter: StoredLetter, now: datetime) -> bool:
-        """Put a letter on a person's desk when its dates passed while it waited."""
-        errors = letter.bericht.date_errors(now, sender.regels) if letter.bericht else ()
-        if errors:
-            self._put_aside(letter.key, errors[0].code, now)
-        return bool(errors)
-
-    def _store_or_part(self, outgoing: Outgoing, now: datetime) -> int:
-        """Store a message; when an attachment changed, without the letters that it belongs to."""
+        leased = self._outbox.lease_letters(sender.oins, now, now + LEASE, _AT_ONCE)
+        if not leased:
+            return 0
         try:
-            self._store(outgoing, now)
-        except BerichtError:
-            changed = outgoing.changed()
-            if not changed:
-                raise
-            self._outbox.drop_body(outgoing.message.header.message_id)
-            for kenmerk, error in changed.items():
-                self._put_aside((outgoing.batch.oin, kenmerk), error.code, now)
-            rest = outgoing.without(changed)
-            return self._store_or_part(rest, now) if rest else 0
-        return 1
+            self.check(sender)
+            for outgoing in self._outgoing(sender, leased, now):
+                tally.counts["built"] += self._store_or_part(outgoing)
+        except OutboxError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other senders' letters go on (B37)
+            self._block(sender, error, tally)
+            self._release(leased)
+        return len(leased)
 
-    def _put_aside(self, key: Key, reason: str, now: datetime) -> None:
+    def _outgoing(self, sender: Sender, leased: Sequence[StoredLetter], now: datetime) -> Iterator[Outgoing]:
+        """Give messages of letters: new ones as they fit, those that go again under their old BatchID (k.16)."""
+        batches: dict[UUID | None, list[Bericht]] = {}
+        for letter in leased:
+            bericht = self._still_good(sender, letter, now)
+            if bericht is not None:
+                old = None if sender.regels.nieuwe_batch else letter.aflevering.batch_id
+                batches.setdefault(old, []).append(bericht)
+        for batch_id, berichten in batches.items():
+            for outgoing in sender.messages(berichten, now=now, new_id=self._new_id):
+                yield replace(outgoing, batch=replace(outgoing.batch, batch_id=batch_id or outgoing.batch.batch_id))
+
+    def _still_good(self, sender: Sender, letter: StoredLetter, now: datetime) -> Bericht | None:
+        """Return the letter as it can go now, or None when its dates passed and a person must look.
+
+        A letter that waited until after its PublicatieDatum goes without one: it would have been visible by now.
+        """
+        bericht = letter.bericht
+        if bericht is None:
+            return None
+        if bericht.publicatiedatum is not None and as_second(bericht.publicatiedatum) <= as_second(now):
+            bericht = replace(bericht, publicatiedatum=None)
+        if errors := bericht.date_errors(now, sender.regels):
+            self._put_aside(letter.key, errors[0].finding, now)
+            return None
+        return bericht
+
+    def _store_or_part(self, outgoing: Outgoing) -> bool:
+        """Store a message; when letters cannot be written (a file changed), without those, which go to a person."""
+        while True:
+            try:
+                return self._store(outgoing)
+            except BerichtError as error:
+                bad = {error.kenmerk: error.errors[0], **outgoing.changed()}
+                if error.kenmerk not in outgoing.batch.kenmerken.values():
+                    raise
+                for kenmerk, fault in bad.items():
+                    self._put_aside((outgoing.batch.oin, kenmerk), fault.finding, self._now())
+                rest = outgoing.without(bad)
+                if rest is None:
+                    return False
+                outgoing = rest
+
+    def _put_aside(self, key: Key, finding: Finding, now: datetime) -> None:
         with self._outbox.transaction() as tx:
             letter = tx.letter(key)
-            if letter is not None:
-                after = letters.unbuildable(letter.aflevering, reason)
-                ledger.save(tx, letter, replace(letter, aflevering=after), now)
+            if letter is not None and letter.aflevering.state is letters.State.QUEUED:
+                ledger.move(tx, letter, letters.unbuildable(letter.aflevering, finding), now)
 
-    def _store(self, outgoing: Outgoing, now: datetime) -> None:
-        """Store a message's octets first, then the message and its letters' membership, in one transaction."""
-        message_id = outgoing.message.header.message_id
-        written: list[Written] = []
-        self._outbox.write_body(message_id, lambda sink: written.append(outgoing.write(sink)))
-        packet, route, batch = written[0].packet, outgoing.route, outgoing.batch
-        policy = route.retry if route.ack_requested else None
-        message = StoredMessage(
-            message_id=message_id,
-            kind="letters",
-            cpa_id=route.cpa_id,
-            message=outgoing.message,
-            policy=policy,
-            url=route.endpoint,
-            headers=packet.headers,
-            size=packet.size,
-            references=packet.references,
-            batch_id=batch.batch_id,
-            created=now,
-            entry=exchange.begin(now, policy),
-        )
+    def _store(self, outgoing: Outgoing) -> bool:
+        """Store a message's octets, then the message and its letters' membership in one transaction.
+
+        Returns False, and nothing is stored, when another worker was faster with one of the letters.
+        """
+        message_id, batch = outgoing.message.header.message_id, outgoing.batch
+        message = _stored(outgoing, self._outbox.write_body(message_id, outgoing.write))
         with self._outbox.transaction() as tx:
-            tx.put_message(message)
-            for bericht in batch.berichten:
-                letter = tx.letter((batch.oin, bericht.kenmerk))
-                if letter is None:
-                    raise OutboxError("a letter left the outbox while its message was written")
-                after = letters.batched(letter.aflevering, batch.batch_id, message_id)
-                ledger.save(tx, letter, replace(letter, aflevering=after), now)
+            found = [tx.letter((batch.oin, bericht.kenmerk)) for bericht in batch.berichten]
+            held = [one for one in found if one is not None and one.aflevering.state is letters.State.QUEUED]
+            if len(held) == len(found):
+                _note_undated(tx, held, batch.berichten, message.created)
+                ledger.begin(tx, message, held, message.created)
+                return True
+            tx.drop_body(message_id)
+        self._release(held)
+        return False
+
+    def _release(self, leased: Iterable[StoredLetter]) -> None:
+        """Let go of letters that did not get into a message after all."""
+        with self._outbox.transaction() as tx:
+            for key in (letter.key for letter in leased):
+                letter = tx.letter(key)
+                if letter is not None and letter.aflevering.state is letters.State.QUEUED:
+                    tx.put_letter(replace(letter, leased_until=None))
+
+    def _block(self, sender: Sender, error: Exception, tally: _Tally) -> None:
+        """Leave a sender's letters where they are, and say why: in the report, and once in an event."""
+        tally.blocked[sender.cpa.cpa_id] = error
+        found = error.findings if isinstance(error, ConfigurationError) else ()
+        codes = ", ".join(finding.code for finding in found) or type(error).__name__
+        log.error("sender.blocked", extra={"cpa_id": sender.cpa.cpa_id, "codes": codes})
+        if (sender.cpa.cpa_id, codes) in self._told:
+            return
+        self._told.add((sender.cpa.cpa_id, codes))
+        data = {"cpa_id": sender.cpa.cpa_id, "codes": codes}
+        with self._outbox.transaction() as tx:
+            tx.add_event(Event(at=self._now(), name=EventName.SENDER_BLOCKED, data=data))
 
     # Messages over the wire
 
-    def _send(self) -> SendReport:
-        report = SendReport()
+    def _send(self, tally: _Tally) -> None:
+        """Send what is due, one after the other: a lease is only taken on what is sent at once (B36)."""
         while True:
             now = self._now()
-            due = self._outbox.lease_due(now, now + _LEASE, _AT_ONCE)
-            if not due:
-                return report
-            for message in due:
-                report += self._attempt(message)
+            message = self._outbox.lease_due(self._senders.keys(), now, now + LEASE)
+            if message is None:
+                return
+            if message.entry.is_too_late(now):
+                self._age(message, now, tally)
+            else:
+                self._attempt(message, tally)
 
-    def _attempt(self, message: StoredMessage) -> SendReport:
-        """Send one message once, and store what came of it."""
-        if message.entry.time_to_live is not None and self._now() >= message.entry.time_to_live:
-            return SendReport()  # the next round lets it expire
-        outcome = self._post(message)
-        event, refusal = self._event_of(message, outcome)
+    def _attempt(self, message: StoredMessage, tally: _Tally) -> None:
+        """Send one message once, and store what came of it together with what it means (B43)."""
+        found = self._post(message)
         now = self._now()
         with self._outbox.transaction() as tx:
-            current = tx.message(message.message_id) or message
-            after = current if event is None else ledger.advance(tx, current, event, now)
-            if event is None:
-                tx.put_message(replace(current, leased_until=None))
-        self._forget(after)
-        return _report_of(after, event, refusal)
+            current = tx.message(message.message_id)
+            if current is None:
+                return
+            if found.alarm is not None and found.alarm != current.entry.reason:
+                ledger.note_message(tx, EventName.MESSAGE_ALARM, current, now, {"reason": found.alarm})
+            by = found.answer.message_id if found.answer else None
+            for event in found.events:
+                current = ledger.advance(tx, current, event, now, by)
+            if found.answer is not None and tx.answer(found.answer.message_id) is None:
+                tx.put_answer(found.answer)
+        tally.counts["attempted"] += 1
+        tally.counts[_TALLIED[type(found.events[-1])]] += 1
 
-    def _post(self, message: StoredMessage) -> Outcome:
-        sender = next((one for one in self._senders if one.cpa.cpa_id == message.cpa_id), None)
-        if sender is None:
-            return Retry(reason="no-sender", sentence="no sender has the CPA of this message", needs_person=True)
-        with self._outbox.open_body(message.message_id) as body:
-            try:
-                response = self._wire_of(sender).post(message.url, message.headers, body, message.size)
-            except (TransportError, OSError) as error:
-                return outcome_of_failure(error)
-        return outcome_of(response)
+    def _post(self, message: StoredMessage) -> Answered:
+        """Send a message's octets and return what the answer does to it; whatever happens, there is an answer."""
+        try:
+            with self._outbox.open_body(message.message_id) as body:
+                wire = self._wire_of(self._senders[message.cpa_id])
+                response = wire.post(message.url, message.headers, body, message.size)
+            return self._answered(message, outcome_of(response))
+        except (TransportError, OSError) as error:
+            return self._answered(message, outcome_of_failure(error))
+        except ConfigurationError as error:
+            return _failed(error.findings[0].code if error.findings else "configuration")
+        except OutboxError:
+            return _failed("outbox.body")
+        except Exception as error:  # noqa: BLE001 - a fault of ours with one message must not stop the others (B37)
+            log.error("message.fault", extra={"message_id": message.message_id, "error": type(error).__name__})  # noqa: TRY400 - its text may hold content
+            return _failed("fault")
 
-    def _event_of(self, message: StoredMessage, outcome: Outcome) -> tuple[exchange.Event | None, bool]:
-        """Return what an outcome does to a message; None when the answer in the response has done it already."""
+    def _answered(self, message: StoredMessage, outcome: Outcome) -> Answered:
+        """Return what an outcome does to a message. Source: `digikoppeling-ebms2` f.3."""
         match outcome:
-            case Accepted():
-                return self._accepted(message), False
-            case Signal():
-                error = self._receiving.read_response(message, outcome.content_type, outcome.body)
-                return (exchange.Unreachable(f"answer: {error.code}"), False) if error else (None, False)
+            case Signal() if message.kind == "letters":
+                return self._receiving.read_response(message, outcome.content_type, outcome.body)
+            case Accepted() | Signal():
+                return Answered(events=(_accepted(message),))
             case Retry():
-                return exchange.Unreachable(outcome.reason), False
+                alarm = outcome.reason if outcome.needs_person else None
+                return Answered(events=(exchange.Unreachable(outcome.reason),), alarm=alarm)
             case Refused():
-                return exchange.Refused(outcome.reason), True
+                attempt = () if message.policy is None else (exchange.Unreachable(outcome.reason),)
+                return Answered(events=(*attempt, exchange.Refused(outcome.reason)))
 
-    def _accepted(self, message: StoredMessage) -> exchange.Event:
-        """An empty 2xx; where the CPA promises an answer in the response, that is a failure to be retried (f.3)."""
-        expects = message.message is not None and message.message.sync_reply is not None and message.policy is not None
-        return exchange.Unreachable("no answer in the response") if expects else exchange.Accepted()
 
-    def _expire(self) -> SendReport:
-        now = self._now()
-        expired = self._outbox.expiring(now)
-        for message in expired:
-            with self._outbox.transaction() as tx:
-                current = tx.message(message.message_id)
-                if current is not None and not current.entry.is_final:
-                    ledger.advance(tx, current, exchange.Tick(), now)
-            self._outbox.drop_body(message.message_id)
-        return SendReport(expired=len(expired))
+@dataclass(slots=True)
+class _Tally:
+    """What one call has done so far."""
 
-    def _forget(self, message: StoredMessage) -> None:
-        """Drop the octets of letters that nobody will send again; those of our own signals may be asked for again."""
-        if message.kind == "letters" and message.entry.is_final:
-            self._outbox.drop_body(message.message_id)
+    counts: Counter[str] = field(default_factory=Counter)
+    blocked: dict[str, Exception] = field(default_factory=dict)
+
+    def report(self) -> SendReport:
+        return SendReport(**self.counts, blocked=self.blocked)
+
+
+def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
+    oin = bericht.oin or sender.oins[0]
+    known = tx.letter((oin, bericht.kenmerk))
+    if known is not None:
+        return _repeated(known, bericht)
+    if errors := bericht.date_errors(now, sender.regels):
+        raise BerichtError(bericht.kenmerk, errors)
+    way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
+    ledger.save(tx, None, StoredLetter(bericht=bericht, aflevering=way), now)
+    return way
 
 
 def _repeated(known: StoredLetter, bericht: Bericht) -> Aflevering:
     """Return the way of a letter that is there already.
 
     Raises:
-        BerichtError: it has another content, by the names of the fields that differ.
+        BerichtError: it has another content, by the names of the fields that differ, or an attachment that can no
+            longer be read, so that nobody knows.
     """
-    if known.bericht is not None and (different := known.bericht.differences(bericht)):
-        measure = f"other {', '.join(different)}"
+    try:
+        different = [] if known.bericht is None else known.bericht.differences(bericht)
+    except FieldError as error:
+        raise BerichtError(bericht.kenmerk, [error]) from None
+    names = [name for name in different if name != "oin"]  # left out, it is the sender's own
+    if names:
+        measure = f"another {', '.join(names)}"
         raise BerichtError(bericht.kenmerk, [FieldError("kenmerk.reused", field="kenmerk", measure=measure)])
     return known.aflevering
 
 
-def _report_of(after: StoredMessage, event: exchange.Event | None, refused: bool) -> SendReport:
-    state = after.entry.state
-    return SendReport(
-        attempted=1,
-        accepted=int(state is exchange.State.SENT and isinstance(event, exchange.Accepted)),
-        acknowledged=int(state is exchange.State.ACKNOWLEDGED),
-        refused=int(state is exchange.State.FAILED or refused),
-        unreachable=int(isinstance(event, exchange.Unreachable)),
+def _note_undated(tx: Transaction, held: Iterable[StoredLetter], written: Iterable[Bericht], now: datetime) -> None:
+    """Write down which letters go without the PublicatieDatum that they were given."""
+    for letter, bericht in zip(held, written, strict=True):
+        if letter.bericht is not None and letter.bericht.publicatiedatum != bericht.publicatiedatum:
+            ledger.note_letter(tx, EventName.LETTER_UNDATED, letter.aflevering, now, {})
+
+
+def _stored(outgoing: Outgoing, written: Written) -> StoredMessage:
+    route, header, packet = outgoing.route, outgoing.message.header, written.packet
+    policy = route.retry if route.ack_requested else None
+    return StoredMessage(
+        message_id=header.message_id,
+        kind="letters",
+        cpa_id=route.cpa_id,
+        message=outgoing.message,
+        policy=policy,
+        url=route.endpoint,
+        headers=packet.headers,
+        size=packet.size,
+        references=packet.references,
+        batch_id=outgoing.batch.batch_id,
+        created=header.timestamp,
+        entry=exchange.begin(header.timestamp, policy),
     )
+
+
+def _accepted(message: StoredMessage) -> exchange.Event:
+    """Return what a 2xx does that says nothing; where the CPA promises an answer, that is to be retried (f.3)."""
+    is_promised = message.message is not None and message.message.sync_reply is not None and message.policy is not None
+    return exchange.Unreachable("answer.none") if is_promised else exchange.Accepted()
+
+
+def _failed(code: str) -> Answered:
+    return Answered(events=(exchange.Unreachable(code),), alarm=code)

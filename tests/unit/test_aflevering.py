@@ -15,11 +15,13 @@ from mobb_client.berichtenbox.aflevering import BACK_OFF, Aflevering, ForbiddenE
 from mobb_client.berichtenbox.bericht import bericht_id
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.resultaat import BerichtResultaat, Verwerkingscode
+from mobb_client.errors import Finding
 
 NOW = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 OURS = OIN("00000099000000001000")
 BATCH = UUID(int=7)
 NEW = Aflevering(oin=OURS, kenmerk="zaak-1", bericht_id=bericht_id(OURS, "zaak-1"), handed_over=NOW)
+CHANGED = Finding("bijlage.changed", field="bijlage_1", measure="60 bytes")
 UNDER_WAY = table.sent(table.batched(NEW, BATCH, "id@host"))
 
 
@@ -101,8 +103,11 @@ def test_expired() -> None:
 
 def test_failed() -> None:
     """f.3: a refused message needs a person before its letters go again."""
-    assert table.message_failed(UNDER_WAY).state is State.HUMAN
-    assert table.message_failed(NEW) == NEW
+    letter = table.message_failed(UNDER_WAY, "Inconsistent")
+    assert letter.state is State.HUMAN
+    assert letter.finding is not None
+    assert (letter.reason, letter.finding.measure) == ("aflevering.refused", "Inconsistent")
+    assert table.message_failed(NEW, "Inconsistent") == NEW
 
 
 @pytest.mark.parametrize("ended", ["Verwerkt", "NietActiefOfGeabonneerd"])
@@ -111,7 +116,7 @@ def test_final(ended: str, code: Verwerkingscode) -> None:
     """Design 1: DELIVERED and PAPER are final; a verdict that contradicts them is an alarm."""
     letter = table.judged(UNDER_WAY, verdict(ended), NOW)
     assert table.judged(letter, verdict(code), NOW) == letter
-    assert table.message_expired(letter) == table.message_failed(letter) == letter
+    assert table.message_expired(letter) == table.message_failed(letter, "x") == letter
     contradiction = (letter.state is State.PAPER) == (code is Verwerkingscode.VERWERKT)
     harmless = letter.state is State.DELIVERED and code is Verwerkingscode.BERICHT_BESTAAT_AL
     assert table.is_alarm(letter, verdict(code)) is (contradiction and not harmless)
@@ -121,7 +126,77 @@ def test_desk() -> None:
     """Design 1: HUMAN may move by a verified result."""
     on_desk = table.judged(UNDER_WAY, verdict("BerichtBestaatAl"), NOW)
     assert table.judged(on_desk, verdict("Verwerkt"), NOW).state is State.DELIVERED
-    assert table.contradicted(UNDER_WAY, NOW).state is State.HUMAN
+    assert table.judged(on_desk, verdict("NietActiefOfGeabonneerd"), NOW, latest=False).state is State.PAPER
+    assert table.judged(on_desk, verdict("TechnischProbleem"), NOW, latest=False) == on_desk
+    assert table.judged(on_desk, verdict("TechnischProbleem"), NOW).state is State.HUMAN, "a person has it now"
+
+
+def test_contradiction() -> None:
+    """B67: one result with two verdicts on one letter is for a person, who is told both; a final letter stays."""
+    both = [verdict("Verwerkt"), verdict("NietActiefOfGeabonneerd")]
+    letter = table.contradicted(UNDER_WAY, both, NOW)
+    assert letter.finding is not None
+    assert (letter.state, letter.reason) == (State.HUMAN, "result.twice")
+    assert letter.finding.measure == "Verwerkt, NietActiefOfGeabonneerd"
+    delivered = table.judged(UNDER_WAY, verdict("Verwerkt"), NOW)
+    assert table.contradicted(delivered, both, NOW) == delivered
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("Verwerkt", State.DELIVERED),
+        ("NietActiefOfGeabonneerd", State.SENT),
+        ("TechnischProbleem", State.SENT),
+        ("BijlageTeGroot", State.SENT),
+    ],
+)
+def test_verdict_on_an_earlier_offering(code: str, state: State) -> None:
+    """Design 1: never on paper while the letter is under way again; that it was delivered counts whenever it comes."""
+    assert table.judged(UNDER_WAY, verdict(code), NOW, latest=False).state is state
+
+
+def test_late_refusal_is_no_alarm() -> None:
+    """c.5: the repeat of an old refusal contradicts no delivery; a delivery after paper is an alarm at any time."""
+    delivered = table.judged(UNDER_WAY, verdict("Verwerkt"), NOW)
+    assert not table.is_alarm(delivered, verdict("TechnischProbleem"), latest=False)
+    paper = table.judged(UNDER_WAY, verdict("NietActiefOfGeabonneerd"), NOW)
+    assert table.is_alarm(paper, verdict("Verwerkt"), latest=False)
+
+
+def test_new_offering() -> None:
+    """The clocks and the code are those of the last offering: what was known of the one before is wiped out."""
+    waiting = table.judged(UNDER_WAY, verdict("TechnischProbleem"), NOW)
+    assert waiting.reason == "resultaat.TechnischProbleem"
+    again = table.batched(waiting, BATCH, "next@host")
+    assert (again.acknowledged, again.processed, again.verwerkingscode, again.stadium) == (None, None, None, None)
+    assert (again.finding, again.not_before, again.resends) == (None, None, 1)
+
+
+def test_reminder() -> None:
+    """B71: a day after the acknowledgment somebody is told, and every day again; the letter stays where it is."""
+    letter = table.acknowledged(UNDER_WAY, NOW)
+    assert not letter.wants_reminder(NOW + timedelta(hours=23, minutes=59))
+    later = NOW + timedelta(hours=24)
+    assert letter.wants_reminder(later)
+    assert letter.is_overdue(later)
+    told = table.reminded(letter, later)
+    assert (told.state, told.reason, told.is_overdue(later)) == (State.ACKNOWLEDGED, "aflevering.overdue", True)
+    assert not told.wants_reminder(later + timedelta(hours=23))
+    assert told.wants_reminder(later + timedelta(hours=24))
+    delivered = table.judged(told, verdict("Verwerkt"), later)
+    assert (delivered.reason, delivered.wants_reminder(later + timedelta(days=9))) == ("resultaat.Verwerkt", False)
+    with pytest.raises(ForbiddenEdgeError):
+        table.reminded(UNDER_WAY, later)
+
+
+def test_nothing_of_the_other_side_in_the_open() -> None:
+    """B55: a code or Stadium that holds digits of a BSN shows neither in the repr nor in the finding."""
+    odd = BerichtResultaat(bericht_id=NEW.bericht_id, berichttype=None, code="x999993653", stadium="y999993653")
+    letter = table.judged(UNDER_WAY, odd, NOW)
+    assert letter.verwerkingscode == "x999993653"
+    assert "99999" not in f"{letter!r} {letter.finding}"
+    assert repr(NEW) == "Aflevering('zaak-1', QUEUED)"
 
 
 def test_forbidden() -> None:
@@ -129,8 +204,8 @@ def test_forbidden() -> None:
     with pytest.raises(ForbiddenEdgeError):
         table.batched(UNDER_WAY, BATCH, "id@host")
     with pytest.raises(ForbiddenEdgeError):
-        table.unbuildable(UNDER_WAY, "bijlage.changed")
-    assert table.unbuildable(NEW, "bijlage.changed").state is State.HUMAN
+        table.unbuildable(UNDER_WAY, CHANGED)
+    assert table.unbuildable(NEW, CHANGED).state is State.HUMAN
 
 
 @given(st.lists(st.sampled_from([*Verwerkingscode, "IetsNieuws"]), max_size=12))

@@ -19,6 +19,13 @@ DELIVERIES: dict[str, Entry] = {
         do_en="look at the error of the message, repair what it names, and offer the letter again",
         do_nl="kijk naar de fout van het bericht, herstel wat die noemt, en bied de brief opnieuw aan",
     ),
+    "aflevering.overdue": entry(
+        en="a result within a day of the acknowledgment",
+        nl="een resultaat binnen een dag na de ontvangstbevestiging",
+        source="Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4, 5.5",
+        do_en="do not send it again, and do not print it: ask Logius what became of the batch",
+        do_nl="verstuur niet opnieuw en druk niet af: vraag Logius wat er van de batch geworden is",
+    ),
     "client.sender": entry(
         en="at least one sender",
         nl="ten minste één afzender",

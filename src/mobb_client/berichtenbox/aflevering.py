@@ -5,6 +5,7 @@ Source: `berichtenbox` h.2; `design.md` section 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,8 +13,8 @@ from typing import Final
 from uuid import UUID
 
 from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.resultaat import BerichtResultaat, Klasse
-from mobb_client.errors import Finding, MobbError, Severity
+from mobb_client.berichtenbox.resultaat import BerichtResultaat, Klasse, shown
+from mobb_client.errors import Finding, MobbError
 
 
 class State(StrEnum):
@@ -29,15 +30,20 @@ class State(StrEnum):
 
 
 ENDINGS: Final = frozenset({State.DELIVERED, State.PAPER, State.HUMAN})
+FINAL: Final = frozenset({State.DELIVERED, State.PAPER})
+"""The endings that nothing changes any more."""
+UNDER_WAY: Final = frozenset({State.BATCHED, State.SENT, State.ACKNOWLEDGED})
 BACK_OFF: Final = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 240, 1440))
 """How long to wait before each business resend after TechnischProbleem (`berichtenbox` c.2)."""
+PATIENCE: Final = timedelta(hours=24)
+"""How long a result may take before somebody is told, and until they are told again (`berichtenbox` c.5)."""
 
 
 class ForbiddenEdgeError(MobbError):
     """A letter was asked to go where its state does not lead: a defect of the caller, never of the other side."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Aflevering:
     """One letter's way, and where it ended.
 
@@ -50,13 +56,16 @@ class Aflevering:
         acknowledged: second clock: the other message handler had it.
         processed: third clock: the Berichtenbox gave its verdict.
         verwerkingscode: that verdict's code as given.
-        stadium: where at Logius something went wrong.
-        reason: the code of the ending's sentence, or of why it was queued again.
+        stadium: where at Logius something went wrong, as given.
+        finding: why it ended there, waits for another attempt, or needs a look; with advice. None while all is well.
         batch_id: of the batch that it travels in, kept on a resend.
         message_id: of the last message that it travelled in.
         not_before: a queued letter waits until then.
+        alarm_at: when somebody is told that there is still no result.
         resends: business resends made after TechnischProbleem.
         expired: how often its message expired.
+
+    The clocks and the code are those of its last offering; those of earlier ones are in the events.
     """
 
     oin: OIN
@@ -68,10 +77,11 @@ class Aflevering:
     processed: datetime | None = None
     verwerkingscode: str | None = None
     stadium: str | None = None
-    reason: str | None = None
+    finding: Finding | None = None
     batch_id: UUID | None = None
     message_id: str | None = None
     not_before: datetime | None = None
+    alarm_at: datetime | None = None
     resends: int = 0
     expired: int = 0
 
@@ -81,18 +91,39 @@ class Aflevering:
         return self.state in ENDINGS
 
     @property
-    def finding(self) -> Finding | None:
-        """The ending's sentence and advice; None while the letter is under way."""
-        if self.reason is None:
-            return None
-        severity: Severity = "warning" if self.state is State.DELIVERED else "error"
-        return Finding(self.reason, field="bericht", measure=self.verwerkingscode or "no verdict", severity=severity)
+    def reason(self) -> str | None:
+        """The code of its finding."""
+        return self.finding.code if self.finding else None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Tell whether it waits for its result longer than is normal."""
+        return self.state is State.ACKNOWLEDGED and (self.acknowledged or self.handed_over) + PATIENCE <= now
+
+    def wants_reminder(self, now: datetime) -> bool:
+        """Tell whether it is time to tell somebody (again) that there is no result."""
+        return self.state is State.ACKNOWLEDGED and self.alarm_at is not None and self.alarm_at <= now
+
+    def __repr__(self) -> str:
+        """Return its kenmerk and where it stands; code and stadium only as far as they can do no harm in a log."""
+        told = "" if self.verwerkingscode is None else f", {shown(self.verwerkingscode)}"
+        return f"Aflevering({self.kenmerk!r}, {self.state}{told})"
 
 
 def batched(letter: Aflevering, batch_id: UUID, message_id: str) -> Aflevering:
-    """Return a queued letter that is now in a message."""
+    """Return a queued letter that is now in a message; what is known of an earlier offering is wiped out."""
     _allow(letter, State.QUEUED)
-    return replace(letter, state=State.BATCHED, batch_id=batch_id, message_id=message_id, not_before=None)
+    return replace(
+        letter,
+        state=State.BATCHED,
+        batch_id=batch_id,
+        message_id=message_id,
+        acknowledged=None,
+        processed=None,
+        verwerkingscode=None,
+        stadium=None,
+        finding=None,
+        not_before=None,
+    )
 
 
 def sent(letter: Aflevering) -> Aflevering:
@@ -101,21 +132,37 @@ def sent(letter: Aflevering) -> Aflevering:
 
 
 def acknowledged(letter: Aflevering, now: datetime) -> Aflevering:
-    """Return the letter after its message was acknowledged."""
+    """Return the letter after its message was acknowledged; from now on its result is awaited."""
     if letter.state not in {State.BATCHED, State.SENT}:
         return letter
-    return replace(letter, state=State.ACKNOWLEDGED, acknowledged=letter.acknowledged or now)
+    return replace(letter, state=State.ACKNOWLEDGED, acknowledged=now, alarm_at=now + PATIENCE)
 
 
-def judged(letter: Aflevering, verdict: BerichtResultaat, now: datetime) -> Aflevering:
+def reminded(letter: Aflevering, now: datetime) -> Aflevering:
+    """Return a letter of which somebody was told that its result stays away: it stays open, and is never resent."""
+    _allow(letter, State.ACKNOWLEDGED)
+    waited = f"none since {letter.acknowledged or letter.handed_over:%Y-%m-%dT%H:%MZ}"
+    told = Finding("aflevering.overdue", field="verwerkingscode", measure=waited, severity="warning")
+    return replace(letter, alarm_at=now + PATIENCE, finding=told)
+
+
+def judged(letter: Aflevering, verdict: BerichtResultaat, now: datetime, *, latest: bool = True) -> Aflevering:
     """Return the letter after the Berichtenbox gave its verdict on it.
 
     A verdict on a letter that has ended changes it only when it waits on a desk; on `DELIVERED` and `PAPER` it is for
     an alarm (`is_alarm`). A verdict moves a letter also when its acknowledgment never came.
 
+    Args:
+        letter: the letter.
+        verdict: what the Berichtenbox says of it.
+        now: the third clock.
+        latest: whether the verdict is on its last offering. One on an earlier offering counts for a letter that is
+            under way again only when it says that the letter was delivered: the last offering gets a verdict too, and
+            a letter must not end on paper while it may still arrive.
+
     Source: `berichtenbox` c.2.
     """
-    if letter.state in {State.DELIVERED, State.PAPER} or not _was_offered(letter, verdict):
+    if letter.state in FINAL or not _counts(letter, verdict.klasse, latest=latest):
         return letter
     known = replace(
         letter,
@@ -123,7 +170,9 @@ def judged(letter: Aflevering, verdict: BerichtResultaat, now: datetime) -> Afle
         acknowledged=letter.acknowledged or now,
         verwerkingscode=verdict.code,
         stadium=verdict.stadium,
-        reason=verdict.finding.code,
+        finding=verdict.finding,
+        not_before=None,
+        alarm_at=None,
     )
     match verdict.klasse:
         case Klasse.BEZORGD:
@@ -137,47 +186,60 @@ def judged(letter: Aflevering, verdict: BerichtResultaat, now: datetime) -> Afle
             return replace(known, state=State.HUMAN)
 
 
-def _was_offered(letter: Aflevering, verdict: BerichtResultaat) -> bool:
-    """Tell whether a verdict can be on this letter: it travelled, and is not waiting after this very verdict."""
-    if letter.state is not State.QUEUED:
+def _counts(letter: Aflevering, klasse: Klasse, *, latest: bool) -> bool:
+    """Tell whether a verdict moves a letter that has not ended for good."""
+    if letter.state is State.QUEUED:  # never offered, or waiting after this very verdict
+        return letter.batch_id is not None and klasse is not Klasse.OPNIEUW
+    if letter.state is State.HUMAN and klasse is Klasse.PAPIER:
         return True
-    return letter.batch_id is not None and verdict.klasse is not Klasse.OPNIEUW
+    return latest or klasse is Klasse.BEZORGD
 
 
-def is_alarm(letter: Aflevering, verdict: BerichtResultaat) -> bool:
-    """Tell whether a verdict contradicts where a letter ended: `Verwerkt` after paper, a refusal after delivery."""
+def is_alarm(letter: Aflevering, verdict: BerichtResultaat, *, latest: bool = True) -> bool:
+    """Tell whether a verdict contradicts where a letter ended: `Verwerkt` after paper, a refusal after delivery.
+
+    The refusal of an offering before the one that was delivered contradicts nothing.
+    """
     if letter.state is State.PAPER:
         return verdict.klasse is Klasse.BEZORGD
-    return letter.state is State.DELIVERED and verdict.klasse not in {Klasse.BEZORGD, Klasse.DUBBEL}
+    return letter.state is State.DELIVERED and latest and verdict.klasse not in {Klasse.BEZORGD, Klasse.DUBBEL}
 
 
-def contradicted(letter: Aflevering, now: datetime) -> Aflevering:
-    """Return the letter after one result gave two different verdicts on it: a person looks."""
-    if letter.state in {State.DELIVERED, State.PAPER}:
+def contradicted(letter: Aflevering, verdicts: Sequence[BerichtResultaat], now: datetime) -> Aflevering:
+    """Return the letter after one result gave different verdicts on it: a person looks."""
+    if letter.state in FINAL:
         return letter
-    return replace(letter, state=State.HUMAN, processed=now, reason="result.twice")
+    told = ", ".join(dict.fromkeys(shown(verdict.code) for verdict in verdicts))
+    finding = Finding("result.twice", field="verwerkingscode", measure=told)
+    return replace(letter, state=State.HUMAN, processed=now, finding=finding, not_before=None, alarm_at=None)
 
 
 def message_expired(letter: Aflevering) -> Aflevering:
     """Return the letter after its message expired: once more in a new message with the same ids, then to a person."""
-    if letter.is_ended or letter.state is State.QUEUED:
+    if letter.state not in UNDER_WAY:
         return letter
-    if letter.expired:
-        return replace(letter, state=State.HUMAN, reason="aflevering.expired", expired=letter.expired + 1)
-    return replace(letter, state=State.QUEUED, reason="aflevering.expired", expired=1)
+    finding = Finding("aflevering.expired", field="bericht", measure="no acknowledgment")
+    state = State.HUMAN if letter.expired else State.QUEUED
+    return replace(letter, state=state, finding=finding, alarm_at=None, expired=letter.expired + 1)
 
 
-def message_failed(letter: Aflevering) -> Aflevering:
-    """Return the letter after its message was refused: a person must act before it can go again."""
-    if letter.is_ended or letter.state is State.QUEUED:
+def message_failed(letter: Aflevering, why: str) -> Aflevering:
+    """Return the letter after its message was refused: a person must act before it can go again.
+
+    Args:
+        letter: the letter.
+        why: the errorCodes or the code of the failure; no text from outside.
+    """
+    if letter.state not in UNDER_WAY:
         return letter
-    return replace(letter, state=State.HUMAN, reason="aflevering.refused")
+    finding = Finding("aflevering.refused", field="bericht", measure=why)
+    return replace(letter, state=State.HUMAN, finding=finding, alarm_at=None)
 
 
-def unbuildable(letter: Aflevering, reason: str) -> Aflevering:
+def unbuildable(letter: Aflevering, finding: Finding) -> Aflevering:
     """Return a queued letter that cannot become part of a message: a changed file, dates that passed."""
     _allow(letter, State.QUEUED)
-    return replace(letter, state=State.HUMAN, reason=reason)
+    return replace(letter, state=State.HUMAN, finding=finding, not_before=None)
 
 
 def _allow(letter: Aflevering, *states: State) -> None:

@@ -12,7 +12,7 @@ from mobb_client.errors import ConfigurationError, Finding
 MAX_BATCH_BYTES: Final = 100_000_000
 MAX_BERICHTEN: Final = 1000
 
-_SWITCHES: Final = ("elfproef", "real_newlines", "controleer_pdf")
+_SWITCHES: Final = ("elfproef", "real_newlines", "controleer_pdf", "nieuwe_batch")
 _BOUNDS: Final = {
     # 7 MB becomes 9.4 MB of base64; XML parsers refuse a text above 10 MB
     "max_bijlage_bytes": (1, 7_000_000),
@@ -45,6 +45,8 @@ class Regels:
         batch_bytes: size that a batch's document is kept under, at most 100,000,000 (k.3). Well below it by default,
             since a resend repeats the whole message.
         batch_berichten: letters in one batch, at most 1000.
+        nieuwe_batch: whether letters that go again get a new BatchID. By default they keep the old one, also when they
+            are only a part of that batch (k.16).
 
     Raises:
         ConfigurationError: with a ``regels.range`` for each value outside its bounds.
@@ -63,6 +65,7 @@ class Regels:
     max_dagen_aanmaak: int = 13
     batch_bytes: int = 20_000_000
     batch_berichten: int = MAX_BERICHTEN
+    nieuwe_batch: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what lies outside its bounds, all of it at once."""

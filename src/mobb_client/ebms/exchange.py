@@ -96,6 +96,10 @@ class Entry:
         """Whether nothing that comes in changes it any more."""
         return self.state in FINAL
 
+    def is_too_late(self, moment: datetime) -> bool:
+        """Tell whether a send at this moment would come after the time to live, or after the receiver may forget."""
+        return any(limit is not None and moment >= limit for limit in (self.time_to_live, self.forget_at))
+
 
 def begin(created: datetime, policy: RetryPolicy | None) -> Entry:
     """Return the entry of a new message, due at once; `policy` is None for best effort.
@@ -131,9 +135,16 @@ def _reliable(entry: Entry, event: Event, policy: RetryPolicy, now: datetime) ->
             return _sent_again(replace(entry, state=State.SENT, reason=None), policy, now)
         case Unreachable(reason):
             return _sent_again(replace(entry, reason=reason), policy, now)
-        case Tick() if entry.time_to_live is not None and now >= entry.time_to_live:
-            return _final(entry, State.EXPIRED, entry.reason)
+        case Tick():
+            return _aged(entry, now)
     return entry
+
+
+def _aged(entry: Entry, now: datetime) -> Entry:
+    """Let time do its work: past the time to live it expires, and when it may be forgotten it is not sent (h-12)."""
+    if entry.time_to_live is not None and now >= entry.time_to_live:
+        return _final(entry, State.EXPIRED, entry.reason)
+    return replace(entry, next_attempt=None) if entry.is_too_late(now) else entry
 
 
 def _best_effort(entry: Entry, event: Event) -> Entry:
@@ -149,9 +160,8 @@ def _sent_again(entry: Entry, policy: RetryPolicy, now: datetime) -> Entry:
     """Count a send and plan the next one: an interval later, unless that is one too many or too late."""
     attempts = entry.attempts + 1
     planned = now.astimezone(UTC) + policy.interval  # in UTC, on every night of the year (B23)
-    limits = [moment for moment in (entry.time_to_live, entry.forget_at) if moment is not None]
-    too_late = attempts > policy.retries or any(planned >= limit for limit in limits)
-    return replace(entry, attempts=attempts, next_attempt=None if too_late else planned)
+    is_last = attempts > policy.retries or entry.is_too_late(planned)
+    return replace(entry, attempts=attempts, next_attempt=None if is_last else planned)
 
 
 def _final(entry: Entry, state: State, reason: str | None = None) -> Entry:

@@ -1,4 +1,4 @@
-"""The contract of every store: what is kept, and the few things that a transaction can do with it.
+"""The contract of every store: what is kept, and the few things that can be done with it.
 
 Nothing is decided here. The client asks the pure tables (`berichtenbox.aflevering`, `ebms.exchange`) what becomes of a
 letter or a message, and a transaction makes it so, all of it or nothing.
@@ -6,11 +6,12 @@ letter or a message, and a transaction makes it so, all of it or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Literal, Protocol
+from enum import StrEnum
+from typing import BinaryIO, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from mobb_client.berichtenbox.aflevering import Aflevering
@@ -25,13 +26,22 @@ Key = tuple[OIN, str]
 
 MessageKind = Literal["letters", "signal"]
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLetter:
-    """A letter with all that is known of its way; `bericht` is None once its content was purged."""
+    """A letter with all that is known of its way.
+
+    Args:
+        bericht: its content; None once that was purged.
+        aflevering: where it stands.
+        leased_until: no other worker puts it in a message before then.
+    """
 
     bericht: Bericht | None
     aflevering: Aflevering
+    leased_until: datetime | None = None
 
     @property
     def key(self) -> Key:
@@ -81,7 +91,8 @@ class StoredAnswer:
     Args:
         message_id: of the message that came in.
         cpa_id: its CPAId.
-        digest: SHA-256 over its body, to tell a duplicate from another message under the same id (B44).
+        action: its Action.
+        digest: SHA-256 over what it says, to tell a duplicate from another message under the same id (B44).
         received: when.
         status: of the HTTP answer.
         headers: of the HTTP answer.
@@ -91,6 +102,7 @@ class StoredAnswer:
 
     message_id: str
     cpa_id: str
+    action: str
     digest: str
     received: datetime
     status: int
@@ -99,19 +111,60 @@ class StoredAnswer:
     answered_by: str | None = None
 
 
+class EventName(StrEnum):
+    """Everything that can happen, a closed list; the names are for ever (`docs/events.md`)."""
+
+    LETTER_QUEUED = "letter.queued"
+    LETTER_BATCHED = "letter.batched"
+    LETTER_SENT = "letter.sent"
+    LETTER_ACKNOWLEDGED = "letter.acknowledged"
+    LETTER_DELIVERED = "letter.delivered"
+    LETTER_PAPER = "letter.paper"
+    LETTER_HUMAN = "letter.human"
+    LETTER_UNDATED = "letter.undated"
+    LETTER_OVERDUE = "letter.overdue"
+    LETTER_LATE = "letter.late"
+    LETTER_ALARM = "letter.alarm"
+    MESSAGE_PENDING = "message.pending"
+    MESSAGE_ATTEMPT = "message.attempt"
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_ACKNOWLEDGED = "message.acknowledged"
+    MESSAGE_FAILED = "message.failed"
+    MESSAGE_EXPIRED = "message.expired"
+    MESSAGE_WARNED = "message.warned"
+    MESSAGE_LATE = "message.late"
+    MESSAGE_ALARM = "message.alarm"
+    RESULT_RECEIVED = "result.received"
+    RESULT_ODD = "result.odd"
+    INCOMING_REFUSED = "incoming.refused"
+    INCOMING_ANSWERED = "incoming.answered"
+    SENDER_BLOCKED = "sender.blocked"
+
+
+Fact = str | int | None
+"""What an event may hold: an id, a code, a count, a moment; never content of a letter."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened, for ever: append-only, in order.
 
-    `number` is the store's; `data` holds ids, codes and counts, never content of a letter.
+    Args:
+        at: when.
+        name: what.
+        oin: of the letter that it is about.
+        kenmerk: of that letter.
+        message_id: of the message that it is about.
+        data: what more there is to know, by name.
+        number: given by the store: higher than that of every event before it.
     """
 
     at: datetime
-    name: str
+    name: EventName
     oin: OIN | None = None
     kenmerk: str | None = None
     message_id: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Fact] = field(default_factory=dict)
     number: int = 0
 
 
@@ -124,9 +177,6 @@ class Transaction(Protocol):
     def put_letter(self, letter: StoredLetter) -> None:
         """Store a letter, new or changed."""
 
-    def queued(self, oins: Iterable[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
-        """Return letters of these OINs that may go into a message now, oldest first; no other transaction sees them."""
-
     def letters_of_batch(self, batch_id: UUID) -> Sequence[StoredLetter]:
         """Return the letters whose last batch this was."""
 
@@ -134,13 +184,16 @@ class Transaction(Protocol):
         """Return the letter with a BerichtID."""
 
     def message(self, message_id: str) -> StoredMessage | None:
-        """Return one message."""
+        """Return one message that goes out."""
 
     def put_message(self, message: StoredMessage) -> None:
-        """Store a message, new or changed."""
+        """Store a message, new or changed; the octets of a new one were stored before."""
 
     def messages_of_batch(self, batch_id: UUID) -> Sequence[StoredMessage]:
         """Return every message that carried a batch."""
+
+    def drop_body(self, message_id: str) -> None:
+        """Forget a message's octets once the transaction has ended well."""
 
     def answer(self, message_id: str) -> StoredAnswer | None:
         """Return what was answered to a message that came in, by that message's id."""
@@ -158,20 +211,39 @@ class Outbox(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Return a transaction: all of it is stored when the block ends well, and nothing of it when it raises."""
 
-    def write_body(self, message_id: str, write: Callable[[BinaryIO], object]) -> None:
-        """Store a message's octets, written by `write` into a seekable file; durable when this returns."""
+    def lease_letters(
+        self, oins: Collection[OIN], now: datetime, until: datetime, limit: int
+    ) -> Sequence[StoredLetter]:
+        """Return letters of these OINs that may go into a message now, oldest first, leased to the caller.
+
+        No other call gets them before `until`; a transaction that stores them again ends the lease.
+        """
+
+    def lease_due(self, cpa_ids: Collection[str], now: datetime, until: datetime) -> StoredMessage | None:
+        """Return the next message of these CPAs that is due, leased: signals first, then the longest waiting.
+
+        No other call gets it before `until`.
+        """
+
+    def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
+        """Return messages without a final state whose time to live has passed."""
+
+    def overdue(self, now: datetime, limit: int) -> Sequence[StoredLetter]:
+        """Return letters of which it is time to tell that their result stays away (`Aflevering.wants_reminder`)."""
+
+    def write_body(self, message_id: str, write: Callable[[BinaryIO], _T]) -> _T:
+        """Store a message's octets, written by `write` into a seekable file, and return what `write` returns.
+
+        They are durable when this returns; when `write` raises, nothing of them is kept. Octets without a message are
+        left over from something that failed: the store drops them in time.
+        """
 
     def open_body(self, message_id: str) -> BinaryIO:
-        """Return a message's octets as a file, at its beginning."""
+        """Return a message's octets as a file, at its beginning.
 
-    def drop_body(self, message_id: str) -> None:
-        """Forget a message's octets."""
-
-    def lease_due(self, now: datetime, until: datetime, limit: int) -> Sequence[StoredMessage]:
-        """Return messages that are due, leased: no other worker gets them before `until`."""
-
-    def expiring(self, now: datetime) -> Sequence[StoredMessage]:
-        """Return messages without an answer whose time to live has passed."""
+        Raises:
+            OutboxError: they are gone.
+        """
 
     def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
         """Return events with a number above `since`, in order."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from io import BytesIO
 from threading import RLock
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 from mobb_client.berichtenbox.aflevering import Aflevering, State
@@ -16,160 +16,257 @@ from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import OutboxError
 from mobb_client.outbox.contract import Event, Key, StoredAnswer, StoredLetter, StoredMessage, Transaction
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+_Index = dict[_K, None]
+"""Keys in the order in which they came. It may hold a key too many, so whoever reads it looks at the value."""
+
+
+@dataclass(slots=True)
+class _Tables:
+    letters: dict[Key, StoredLetter] = field(default_factory=dict)
+    messages: dict[str, StoredMessage] = field(default_factory=dict)
+    answers: dict[str, StoredAnswer] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    cursors: dict[str, int] = field(default_factory=dict)
+    queued: _Index[Key] = field(default_factory=dict)
+    acknowledged: _Index[Key] = field(default_factory=dict)
+    open_messages: _Index[str] = field(default_factory=dict)
+    keys_by_id: dict[UUID, Key] = field(default_factory=dict)
+    keys_by_batch: dict[UUID, _Index[Key]] = field(default_factory=dict)
+    messages_by_batch: dict[UUID, _Index[str]] = field(default_factory=dict)
+
 
 class MemoryOutbox:
     """Letters, messages and events in dictionaries, under one lock."""
 
     def __init__(self) -> None:
         self._lock = RLock()
-        self._letters: dict[Key, StoredLetter] = {}
-        self._messages: dict[str, StoredMessage] = {}
-        self._answers: dict[str, StoredAnswer] = {}
-        self._bodies: dict[str, bytes] = {}
-        self._events: list[Event] = []
-        self._cursors: dict[str, int] = {}
+        self._tables = _Tables()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Return a transaction; when it raises, every change is taken back in reverse."""
         with self._lock:
-            work = _Work(self._letters, self._messages, self._answers, self._events)
+            work = _Work(self._tables)
             try:
                 yield work
             except BaseException:
                 work.take_back()
                 raise
+            work.finish()
 
-    def write_body(self, message_id: str, write: Callable[[BinaryIO], object]) -> None:
+    def lease_letters(
+        self, oins: Collection[OIN], now: datetime, until: datetime, limit: int
+    ) -> Sequence[StoredLetter]:
+        """Return queued letters, oldest first, leased until a moment."""
+        wanted = frozenset(oins)
+
+        def is_free(letter: StoredLetter) -> bool:
+            way = letter.aflevering
+            return way.oin in wanted and _is_past(way.not_before, now) and _is_past(letter.leased_until, now)
+
+        with self._lock:
+            tables = self._tables
+            found = _scan(tables.queued, tables.letters, _is_queued, is_free, limit)
+            leased = [replace(letter, leased_until=until) for letter in found]
+            tables.letters.update({letter.key: letter for letter in leased})
+            return leased
+
+    def lease_due(self, cpa_ids: Collection[str], now: datetime, until: datetime) -> StoredMessage | None:
+        """Return the next message that is due, leased until a moment."""
+        with self._lock:
+            tables = self._tables
+            due = [one for one in self._open_messages(lambda one: _is_due(one, now)) if one.cpa_id in cpa_ids]
+            if not due:
+                return None
+            leased = replace(min(due, key=_turn), leased_until=until)
+            tables.messages[leased.message_id] = leased
+            return leased
+
+    def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
+        """Return messages past their time to live that have no final state."""
+        with self._lock:
+            return self._open_messages(lambda message: _has_come(message.entry.time_to_live, now))[:limit]
+
+    def _open_messages(self, is_wanted: Callable[[StoredMessage], bool]) -> list[StoredMessage]:
+        return _scan(self._tables.open_messages, self._tables.messages, _is_open, is_wanted)
+
+    def overdue(self, now: datetime, limit: int) -> Sequence[StoredLetter]:
+        """Return acknowledged letters of which it is time to tell somebody."""
+        with self._lock:
+            tables = self._tables
+            return _scan(
+                tables.acknowledged,
+                tables.letters,
+                _is_acknowledged,
+                lambda letter: letter.aflevering.wants_reminder(now),
+                limit,
+            )
+
+    def write_body(self, message_id: str, write: Callable[[BinaryIO], _V]) -> _V:
         """Keep the octets."""
         sink = BytesIO()
-        write(sink)
+        done = write(sink)
         with self._lock:
-            self._bodies[message_id] = sink.getvalue()
+            self._tables.bodies[message_id] = sink.getvalue()
+        return done
 
     def open_body(self, message_id: str) -> BinaryIO:
         """Return the octets as a file."""
         with self._lock:
-            if message_id not in self._bodies:
+            if message_id not in self._tables.bodies:
                 raise OutboxError(f"the octets of message {message_id} are gone")
-            return BytesIO(self._bodies[message_id])
-
-    def drop_body(self, message_id: str) -> None:
-        """Forget the octets."""
-        with self._lock:
-            self._bodies.pop(message_id, None)
-
-    def lease_due(self, now: datetime, until: datetime, limit: int) -> Sequence[StoredMessage]:
-        """Return due messages, leased until a moment."""
-        with self._lock:
-            due = [message for message in self._messages.values() if _is_due(message, now)][:limit]
-            leased = [replace(message, leased_until=until) for message in due]
-            self._messages |= {message.message_id: message for message in leased}
-            return leased
-
-    def expiring(self, now: datetime) -> Sequence[StoredMessage]:
-        """Return messages past their time to live that have no final state."""
-        with self._lock:
-            return [message for message in self._messages.values() if _is_expiring(message, now)]
+            return BytesIO(self._tables.bodies[message_id])
 
     def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
         """Return events above a number."""
         with self._lock:
-            return self._events[since : since + limit]
+            return self._tables.events[since : since + limit]
 
     def cursor(self, name: str) -> int:
         """Return how far a reader is."""
         with self._lock:
-            return self._cursors.get(name, 0)
+            return self._tables.cursors.get(name, 0)
 
     def set_cursor(self, name: str, number: int) -> None:
         """Store how far a reader is."""
         with self._lock:
-            self._cursors[name] = number
+            self._tables.cursors[name] = number
 
     def afleveringen(self) -> Iterator[Aflevering]:
         """Give every letter's way."""
         with self._lock:
-            found = [letter.aflevering for letter in self._letters.values()]
+            found = [letter.aflevering for letter in self._tables.letters.values()]
         yield from found
 
     def close(self) -> None:
         """Nothing to let go of."""
 
 
+def _scan(
+    index: _Index[_K],
+    table: Mapping[_K, _V],
+    belongs: Callable[[_V], bool],
+    is_wanted: Callable[[_V], bool],
+    limit: int | None = None,
+) -> list[_V]:
+    """Return the first wanted values of an index, and take the keys out of it that no longer belong there."""
+    found: list[_V] = []
+    gone: list[_K] = []
+    for key in index:
+        value = table.get(key)
+        if value is None or not belongs(value):
+            gone.append(key)
+        elif is_wanted(value):
+            found.append(value)
+            if len(found) == limit:
+                break
+    for key in gone:
+        del index[key]
+    return found
+
+
+def _is_past(moment: datetime | None, now: datetime) -> bool:
+    return moment is None or moment <= now
+
+
+def _has_come(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
+
+
+def _is_queued(letter: StoredLetter) -> bool:
+    return letter.aflevering.state is State.QUEUED
+
+
+def _is_acknowledged(letter: StoredLetter) -> bool:
+    return letter.aflevering.state is State.ACKNOWLEDGED
+
+
+def _is_open(message: StoredMessage) -> bool:
+    return not message.entry.is_final
+
+
 def _is_due(message: StoredMessage, now: datetime) -> bool:
-    planned, lease = message.entry.next_attempt, message.leased_until
-    return planned is not None and planned <= now and (lease is None or lease <= now)
+    return _has_come(message.entry.next_attempt, now) and _is_past(message.leased_until, now)
 
 
-def _is_expiring(message: StoredMessage, now: datetime) -> bool:
-    limit = message.entry.time_to_live
-    return not message.entry.is_final and limit is not None and limit <= now
+def _turn(message: StoredMessage) -> tuple[bool, datetime]:
+    return message.kind != "signal", message.entry.next_attempt or message.created
 
 
 class _Work:
     """One transaction: changes are made at once and remembered, so that they can be taken back."""
 
-    def __init__(
-        self,
-        letters: dict[Key, StoredLetter],
-        messages: dict[str, StoredMessage],
-        answers: dict[str, StoredAnswer],
-        events: list[Event],
-    ) -> None:
-        self._letters, self._messages, self._answers, self._events = letters, messages, answers, events
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
         self._undo: list[Callable[[], object]] = []
+        self._dropped: list[str] = []
 
     def take_back(self) -> None:
-        """Undo every change, last first."""
+        """Undo every change, last first. The indices may keep a key too many."""
         for undo in reversed(self._undo):
             undo()
 
+    def finish(self) -> None:
+        """Do what can only be done for good."""
+        for message_id in self._dropped:
+            self._tables.bodies.pop(message_id, None)
+
     def letter(self, key: Key) -> StoredLetter | None:
-        return self._letters.get(key)
+        return self._tables.letters.get(key)
 
     def put_letter(self, letter: StoredLetter) -> None:
-        self._put(self._letters, letter.key, letter)
-
-    def queued(self, oins: Iterable[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
-        wanted = set(oins)
-        found = (letter for letter in self._letters.values() if _is_queued(letter.aflevering, wanted, now))
-        return [letter for letter, _ in zip(found, range(limit), strict=False)]
+        tables, way = self._tables, letter.aflevering
+        self._put(tables.letters, letter.key, letter)
+        tables.keys_by_id[way.bericht_id] = letter.key
+        if way.batch_id is not None:
+            tables.keys_by_batch.setdefault(way.batch_id, {})[letter.key] = None
+        if way.state is State.QUEUED:
+            tables.queued[letter.key] = None
+        if way.state is State.ACKNOWLEDGED:
+            tables.acknowledged[letter.key] = None
 
     def letters_of_batch(self, batch_id: UUID) -> Sequence[StoredLetter]:
-        return [letter for letter in self._letters.values() if letter.aflevering.batch_id == batch_id]
+        keys = self._tables.keys_by_batch.get(batch_id, {})
+        found = (self._tables.letters.get(key) for key in keys)
+        return [letter for letter in found if letter is not None and letter.aflevering.batch_id == batch_id]
 
     def letter_by_id(self, bericht_id: UUID) -> StoredLetter | None:
-        return next((one for one in self._letters.values() if one.aflevering.bericht_id == bericht_id), None)
+        key = self._tables.keys_by_id.get(bericht_id)
+        return None if key is None else self._tables.letters.get(key)
 
     def message(self, message_id: str) -> StoredMessage | None:
-        return self._messages.get(message_id)
+        return self._tables.messages.get(message_id)
 
     def put_message(self, message: StoredMessage) -> None:
-        self._put(self._messages, message.message_id, message)
+        self._put(self._tables.messages, message.message_id, message)
+        if message.batch_id is not None:
+            self._tables.messages_by_batch.setdefault(message.batch_id, {})[message.message_id] = None
+        if not message.entry.is_final:
+            self._tables.open_messages[message.message_id] = None
 
     def messages_of_batch(self, batch_id: UUID) -> Sequence[StoredMessage]:
-        return [message for message in self._messages.values() if message.batch_id == batch_id]
+        found = map(self._tables.messages.get, self._tables.messages_by_batch.get(batch_id, {}))
+        return [message for message in found if message is not None]
+
+    def drop_body(self, message_id: str) -> None:
+        self._dropped.append(message_id)
 
     def answer(self, message_id: str) -> StoredAnswer | None:
-        return self._answers.get(message_id)
+        return self._tables.answers.get(message_id)
 
     def put_answer(self, answer: StoredAnswer) -> None:
-        self._put(self._answers, answer.message_id, answer)
+        self._put(self._tables.answers, answer.message_id, answer)
 
     def add_event(self, event: Event) -> None:
-        self._events.append(replace(event, number=len(self._events) + 1))
-        self._undo.append(self._events.pop)
+        events = self._tables.events
+        events.append(replace(event, number=len(events) + 1))
+        self._undo.append(events.pop)
 
-    def _put(self, table: dict[Any, Any], key: object, value: object) -> None:
-        if key in table:
-            before = table[key]
-            self._undo.append(lambda: table.__setitem__(key, before))
-        else:
-            self._undo.append(lambda: table.pop(key))
+    def _put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
+        before = table.get(key)
         table[key] = value
-
-
-def _is_queued(aflevering: Aflevering, oins: set[OIN], now: datetime) -> bool:
-    waits = aflevering.not_before is not None and aflevering.not_before > now
-    return aflevering.state is State.QUEUED and aflevering.oin in oins and not waits
+        self._undo.append(lambda: table.pop(key) if before is None else table.__setitem__(key, before))
