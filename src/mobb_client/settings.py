@@ -131,7 +131,7 @@ class _Reader:
         anchors = self._anchors(_Table(given).table("trust", self))
         if self._findings:
             raise ConfigurationError(*self._findings)
-        return Settings(senders=made, anchors=anchors)
+        return Settings(senders=tuple(replace(one, anchors=anchors) for one in made), anchors=anchors)
 
     def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
         """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""

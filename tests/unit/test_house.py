@@ -26,7 +26,7 @@ FLOORS = (
     ("sender", "inspection", "settings"),
     ("ledger", "receiving", "sending"),
     ("client",),
-    ("runs",),
+    ("local", "runs"),
 )
 """The rooms above the ground floor: each may import what is below it and, from floor `UPSTAIRS` on, its neighbours."""
 
@@ -45,7 +45,7 @@ def rooms() -> dict[str, set[str]]:
             allowed[name] = (below | neighbours) - APART.get(name, set())
         below |= set(floor)
     everything = below | {"simulator", "examples", "cli", ""}
-    return allowed | {"cli": everything, "simulator": {"client"}, "": below}
+    return allowed | {"cli": everything, "simulator": {"client", "local"}, "": below}
 
 
 ROOMS = rooms()

@@ -17,13 +17,23 @@ import click
 
 from mobb_client import __version__
 from mobb_client.cli import _show
-from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError, TransportError
+from mobb_client.errors import (
+    BerichtError,
+    ConfigurationError,
+    FieldError,
+    Finding,
+    MobbError,
+    OutboxError,
+    TransportError,
+)
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a module is loaded when it is asked for
     "build": ("build", "Letters become ebMS messages in files; no network."),
     "cpa": ("cpa", "What a CPA says."),
     "demo": ("demo", "The example letters on their way, on this machine alone."),
     "inspect": ("inspect", "Any captured message: what, who, what is signed, does it hold."),
+    "ping": ("ping", "Is the other message handler there? URL, TLS, CPA and parties in one try."),
+    "send": ("send", "Letters on their way, and what became of them."),
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),
 }
 _NOT_WELL, _USAGE, _UNREACHABLE, _STORE, _SIGNAL = 1, 2, 3, 4, 128
@@ -113,7 +123,7 @@ def _findings(error: Exception) -> tuple[Finding, ...]:
     match error:
         case ConfigurationError():
             return error.findings
-        case FieldError():
+        case FieldError() | TransportError():
             return (error.finding,)
         case BerichtError():
             return tuple(one.finding for one in error.errors)
@@ -125,7 +135,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
         return f"{error.strerror or type(error).__name__}{where}"
-    if isinstance(error, click.ClickException | OutboxError | TransportError):
+    if isinstance(error, MobbError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {os.path.basename(last.filename)}, line {last.lineno}"  # noqa: PTH119 - a name only
