@@ -58,6 +58,17 @@ class TestConnect:
         assert (error.reason, error.may_have_arrived) == ("network.refused", False)
         assert error.finding.field == f"{HOST}:{server.port}"
 
+    def test_address(self) -> None:
+        """An address as host, of either kind, is named as it is."""
+        with socket.create_server(("127.0.0.1", 0)) as closed, wire(connect_timeout=SOON) as line:
+            port = closed.getsockname()[1]
+            closed.close()
+            for host in ("127.0.0.1", "[::1]"):
+                with pytest.raises(TransportError) as caught:
+                    line.post(f"https://{host}:{port}/", HEADERS, BytesIO(b"x"), 1)
+                assert caught.value.finding.field == f"{host}:{port}"
+                assert caught.value.reason in {"network.refused", "network.unreachable"}
+
     def test_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The host has no address."""
 

@@ -8,6 +8,7 @@ import ssl
 import stat
 import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,31 @@ class TestHandshake:
             assert agreed.version == version.name.replace("v1_", "v1.")
             assert "GCM" in agreed.cipher or "CHACHA20" in agreed.cipher
             assert agreed.peer == world().client.certificate.der
+
+    def test_asked_later(self) -> None:
+        """A server that wants our certificate only when it has seen the path (TLS 1.3, RFC 8446 4.6.2)."""
+
+        def script(connection: Connection) -> None:
+            line = connection.socket
+            assert isinstance(line, ssl.SSLSocket)
+            connection.read_request()
+            before.append(line.getpeercert(binary_form=True))
+            line.verify_client_post_handshake()
+            connection.send(answer("100 Continue"))
+            line.settimeout(0.02)
+            while not connection.server.closing.is_set() and not line.getpeercert(binary_form=True):
+                with suppress(TimeoutError):
+                    line.recv(1)
+            after.append(line.getpeercert(binary_form=True))
+            connection.send(answer())
+
+        before: list[bytes | None] = []
+        after: list[bytes | None] = []
+        context = only(ssl.TLSVersion.TLSv1_3)
+        context.post_handshake_auth, context.verify_mode = True, ssl.CERT_OPTIONAL
+        with serving(script, context) as server, wire() as line:
+            assert post(line, server).status == 204
+        assert (before, after) == ([None], [world().client.certificate.der])
 
     @pytest.mark.parametrize(
         ("cipher", "taken"),

@@ -20,7 +20,6 @@ from mobb_client.transport._line import Line, LineContext
 CAUGHT: Final = (OSError, HTTPException, HTTPError)
 """What may come out of them: requests' own are OSErrors."""
 
-BLOCK: Final = 65_536
 MAX_IDLE: Final = 4.0
 """Seconds after which a connection is not used again: shorter than any server's patience (Apache's is 5)."""
 
@@ -80,7 +79,7 @@ class Adapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: object) -> None:
         """Make the pools, all of them with our context."""
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self.context, blocksize=BLOCK, **kwargs)
+        super().init_poolmanager(connections, maxsize, block, ssl_context=self.context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
 
     def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:

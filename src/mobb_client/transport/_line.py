@@ -184,7 +184,7 @@ def line_context(anchors: Sequence[Certificate], identity: Identity | None) -> L
     context = LineContext()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.post_handshake_auth = True  # some servers ask for a certificate once they have seen the path
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an anchor is trusted because it is given, root or not
     context.hostname_checks_common_name = False
     context.load_verify_locations(cadata=b"".join(anchor.der for anchor in anchors))

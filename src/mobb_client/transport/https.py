@@ -207,12 +207,12 @@ class _Body:
         self._exchange = exchange
 
     def read(self, count: int) -> bytes:
-        """Return the next octets, and none when all have been sent."""
+        """Return the next octets, at least as many as asked for while they last, and none when all have been sent."""
         if not self._left:
             self._exchange.is_sent()
             return b""
         try:
-            block = self._file.read(min(count, self._left))
+            block = self._file.read(min(max(count, _BLOCK), self._left))
         except OSError as error:
             raise OutboxError(f"the message cannot be read: {error.strerror}") from error
         if not block:
@@ -238,7 +238,7 @@ def _endpoint(url: str) -> str:
         host = None
     if not host or parts.fragment:
         raise TransportError("http.endpoint", endpoint="endpoint", measure=f"a URL of {len(url)} characters")
-    return f"{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _request(url: str, headers: Mapping[str, str], body: _Body, size: int) -> PreparedRequest:
