@@ -1,9 +1,11 @@
 """Letters for the MijnOverheid Berichtenbox, over Digikoppeling ebMS2: the public names, nothing else."""
 
+from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Batch, Bericht, bericht_id
 from mobb_client.berichtenbox.bijlage import Bijlage
 from mobb_client.berichtenbox.identiteit import BSN, OIN
 from mobb_client.berichtenbox.regels import Regels
+from mobb_client.client import Client
 from mobb_client.ebms.cpa import CPA
 from mobb_client.errors import (
     BerichtError,
@@ -18,6 +20,7 @@ from mobb_client.errors import (
     TransportError,
 )
 from mobb_client.inspection import Inspection, inspect
+from mobb_client.outbox.memory import MemoryOutbox
 from mobb_client.pki.certificate import Certificate
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import Outgoing, Sender, Written
@@ -28,17 +31,20 @@ __all__ = [
     "BSN",
     "CPA",
     "OIN",
+    "Aflevering",
     "Batch",
     "Bericht",
     "BerichtError",
     "Bijlage",
     "Certificate",
+    "Client",
     "ConfigurationError",
     "FieldError",
     "Finding",
     "FormatError",
     "Identity",
     "Inspection",
+    "MemoryOutbox",
     "MobbError",
     "OutboxError",
     "Outgoing",
@@ -46,6 +52,7 @@ __all__ = [
     "Regels",
     "Sender",
     "SignatureError",
+    "State",
     "TransportError",
     "Written",
     "bericht_id",
