@@ -20,7 +20,7 @@ HEADER = "kenmerk,bsn,berichttype,onderwerp,berichttekst,bijlage_1,omschrijving_
 ESCAPE = "\x1b"
 
 
-def run(*words: str | Path, env: Mapping[str, str] | None = None) -> Result:
+def run(*words: object, env: Mapping[str, str] | None = None) -> Result:
     """Run `mobb` here; whatever happens, there is no traceback and nothing that a terminal would obey."""
     found = CliRunner().invoke(mobb, list(map(str, words)), env=dict(env or {}))
     assert found.exception is None or isinstance(found.exception, SystemExit), found.exc_info
@@ -37,7 +37,7 @@ def document(result: Result) -> dict[str, Any]:
     return found
 
 
-def start(*words: str | Path, code: str | None = None, **more: Any) -> subprocess.Popen[str]:
+def start(*words: object, code: str | None = None, **more: Any) -> subprocess.Popen[str]:
     """Start `mobb` in a process of its own; `code` is what runs before it."""
     program = f"{code or ''}\nfrom mobb_client.cli import main\nmain()"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(more.pop("env", {}))

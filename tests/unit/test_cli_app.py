@@ -10,16 +10,19 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 from tests.commands import ESCAPE, csv_file, row, run, start
 from tests.letters import BSN, letter
+from tests.material import material
 
 from mobb_client import cli
-from mobb_client.cli import _show
+from mobb_client.cli import _given, _show, app
 from mobb_client.cli.app import mobb
 from mobb_client.errors import (
     BerichtError,
@@ -101,6 +104,15 @@ def test_errors(error: Exception, code: int, told: str, monkeypatch: pytest.Monk
     assert BSN not in found.stderr
 
 
+def raises(error: BaseException) -> Callable[[], object]:
+    """Return a function that raises."""
+
+    def call() -> object:
+        raise error
+
+    return call
+
+
 def test_errors_of_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     """All the faults of a letter, each with what to do."""
     with pytest.raises(BerichtError) as refused:
@@ -161,9 +173,12 @@ class TestMissingPackages:
         assert (process.returncode, out) == (2, "")
         assert err == "mobb: the command line is an extra: pip install 'mobb-client[cli]'\n"
 
-    def test_in_this_process(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("found", [raises(ValueError()), raises(ModuleNotFoundError()), lambda: None])
+    def test_in_this_process(
+        self, found: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """The same, where coverage sees it."""
-        monkeypatch.setattr(cli, "find_spec", lambda _: None)
+        monkeypatch.setattr(cli, "find_spec", lambda _: found())
         with pytest.raises(SystemExit) as ended:
             cli.main()
         assert ended.value.code == 2
@@ -278,6 +293,91 @@ def test_passphrase_prompt(tmp_path: Path) -> None:
         assert "Traceback" not in screen
 
 
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        (lambda: 0, 0),
+        (lambda: None, 0),
+        (lambda: 1, 1),
+        (raises(click.UsageError("no")), 2),
+        (raises(click.Abort()), 130),
+        (raises(KeyboardInterrupt()), 130),
+        (raises(SystemExit(143)), 143),
+    ],
+)
+def test_run(ends: Callable[[], object], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ends the command line, the process has the code of the contract."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(mobb, "main", lambda **_: ends())
+    with pytest.raises(SystemExit) as ended:
+        app.run()
+    handler = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == code
+    assert callable(handler)
+    with pytest.raises(SystemExit) as ended:
+        handler(signal.SIGTERM, None)
+    assert ended.value.code == 143
+
+
+class TestPrompt:
+    """The passphrase prompt, where coverage sees it."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Path:
+        """Return a PKCS#12 store; stdin is a terminal."""
+        file = tmp_path / "sender.p12"
+        pair = material().sender
+        file.write_bytes(pair.pkcs12("geheim", material().authority))
+        return file
+
+    @pytest.fixture(autouse=True)
+    def terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let stdin be a terminal."""
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+
+    def test_asked(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Asked once, hidden, on stderr."""
+        asked: list[dict[str, object]] = []
+
+        def prompt(text: str, **more: object) -> str:
+            asked.append({"text": text, **more})
+            return "geheim"
+
+        monkeypatch.setattr(click, "prompt", prompt)
+        assert _given.identity(store, None, None).certificate.oin == "00000099000000001000"
+        assert asked == [{"text": "Passphrase of the key", "hide_input": True, "err": True}]
+
+    def test_not_asked_for_another_fault(self, tmp_path: Path) -> None:
+        """A key that is damaged is not one that wants a passphrase."""
+        (tmp_path / "x").write_bytes(b"x")
+        with pytest.raises(ConfigurationError):
+            _given.identity(tmp_path / "x", None, None)
+
+    def test_wrong_answer(self, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Not asked again: a wrong answer is told."""
+        monkeypatch.setattr(click, "prompt", lambda *_, **__: "wrong")
+        with pytest.raises(ConfigurationError) as refused:
+            _given.identity(store, None, None)
+        assert [finding.code for finding in refused.value.findings] == ["key.passphrase-wrong"]
+
+    @pytest.mark.parametrize(("cause", "error"), [(EOFError(), click.UsageError), (KeyboardInterrupt(), click.Abort)])
+    def test_no_answer(
+        self, cause: BaseException, error: type[Exception], store: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No answer is wrong usage; Ctrl-C is a signal."""
+
+        def prompt(*_: object, **__: object) -> str:
+            try:
+                raise cause
+            except (EOFError, KeyboardInterrupt):
+                raise click.Abort from None
+
+        monkeypatch.setattr(click, "prompt", prompt)
+        with pytest.raises(error):
+            _given.identity(store, None, None)
+
+
 class TestShow:
     """How things are printed."""
 
@@ -345,7 +445,7 @@ class TestShow:
 
         moments = iter([0.0, 1.0, 3.0, 3.0, 3.0])
         monkeypatch.setattr(sys, "stderr", Terminal())
-        monkeypatch.setattr(_show.time, "monotonic", lambda: next(moments, 4.0))
+        monkeypatch.setattr(time, "monotonic", lambda: next(moments, 4.0))
         assert list(_show.watched(range(4), "rows", total=4)) == [0, 1, 2, 3]
         assert "rows" in Terminal.written
 
