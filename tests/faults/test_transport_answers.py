@@ -5,12 +5,17 @@ from __future__ import annotations
 import gzip
 import logging
 from io import BytesIO
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from requests import Request
 from tests.faults.servers import HEADERS, Connection, answer, answering, failure, post, serving, wire
 
 from mobb_client.errors import OutboxError, TransportError
 from mobb_client.transport import Accepted, Refused, Retry, Signal, outcome_of, outcome_of_failure
+from mobb_client.transport.https import _endpoint
 
 SOAP = 'xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"'
 ACK = f"<soap:Envelope {SOAP}><soap:Header/><soap:Body/></soap:Envelope>".encode()
@@ -121,6 +126,16 @@ class TestRequest:
             "https://lo\\calhost/",
             "https://\u0142ocalhost/",
             "https://[::1/",
+            "https://[zz]/",
+            "https://[1::2::3]/",
+            "https://[1.2.3.4]/",
+            "https://*.example/",
+            "https://.example/",
+            "https://a..example/",
+            f"https://{'a' * 64}.example/",
+            "https://localhost:0/",
+            "https://localhost/\r\nX: y",
+            "https://localhost@example/",
             "ftp://localhost/",
             "",
         ],
@@ -132,6 +147,33 @@ class TestRequest:
         assert caught.value.reason == "http.endpoint"
         assert "geheim" not in str(caught.value)
         assert outcome_of_failure(caught.value).needs_person
+
+    @given(st.one_of(st.text(), st.from_regex(r"https://[^/]{1,20}/?.{0,10}")))
+    def test_any_endpoint(self, url: str) -> None:
+        """Every text is an endpoint that requests takes as it stands, or refused."""
+        try:
+            endpoint = _endpoint(url)
+        except TransportError as error:
+            assert error.reason == "http.endpoint"  # noqa: PT017 - whichever of the two it is
+            return
+        prepared = urlsplit(Request("POST", url).prepare().url)
+        assert prepared.scheme == "https"
+        assert endpoint.rpartition(":")[0].strip("[]").lower() == prepared.hostname
+        assert endpoint.rpartition(":")[2] == str(prepared.port or 443)
+
+    @pytest.mark.parametrize(
+        ("url", "endpoint"),
+        [
+            ("https://ebms.example.nl/digikoppeling/ebms", "ebms.example.nl:443"),
+            ("HTTPS://ebms.example.nl:8443", "ebms.example.nl:8443"),
+            ("https://ebms_1.example.nl./?a=b&c=%20", "ebms_1.example.nl.:443"),
+            ("https://192.0.2.1:1/", "192.0.2.1:1"),
+            ("https://[2001:db8::1]/", "[2001:db8::1]:443"),
+        ],
+    )
+    def test_good_endpoint(self, url: str, endpoint: str) -> None:
+        """What a CPA may hold."""
+        assert _endpoint(url) == endpoint
 
 
 class TestAnswers:

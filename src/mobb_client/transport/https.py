@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
-from urllib.parse import urlsplit
 
 from mobb_client.errors import OutboxError, TransportError
 from mobb_client.pki import Certificate, Identity
@@ -27,6 +28,11 @@ log = logging.getLogger(__name__)
 MAX_ANSWER: Final = 16_000_000
 SLOWEST_UPLOAD: Final = 131_072
 _BLOCK: Final = 65_536
+_URL: Final = re.compile(
+    r"(?i:https)://(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::(?P<port>[0-9]{1,5}))?(?:[/?][!$-;=?-\[\]-~]*)?", re.ASCII
+)
+_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[\w-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_LAST_PORT: Final = 65_535
 _WITHOUT_BODY: Final = frozenset({*range(100, 200), HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _FORBIDDEN: Final = frozenset(
     {
@@ -48,10 +54,10 @@ class Limits:
         answer: octets of the largest answer.
     """
 
-    connect: float = 30.0
-    read: float = 30.0
-    slowest_upload: int = SLOWEST_UPLOAD
-    answer: int = MAX_ANSWER
+    connect: float
+    read: float
+    slowest_upload: int
+    answer: int
 
     def upload_time(self, size: int) -> float:
         """Return how long the upload of `size` octets may take, in seconds."""
@@ -229,16 +235,19 @@ def _endpoint(url: str) -> str:
 
     Source: `digikoppeling-ebms2` b.1: client certificate only, no Basic authentication.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 443
-        fit = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
-        host = parts.hostname if fit and parts.scheme == "https" and "@" not in parts.netloc else None
-    except ValueError:
-        host = None
-    if not host or parts.fragment:
+    match = _URL.fullmatch(url)
+    if match is None or not 0 < (port := int(match["port"] or 443)) <= _LAST_PORT or not _is_host(match["host"]):
         raise TransportError("http.endpoint", endpoint="endpoint", measure=f"a URL of {len(url)} characters")
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{match['host']}:{port}"
+
+
+def _is_host(host: str) -> bool:
+    if not host.startswith("["):
+        return all(_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+    try:
+        return ip_address(host[1:-1]).version == 6  # noqa: PLR2004 - what stands in brackets
+    except ValueError:
+        return False
 
 
 def _request(url: str, headers: Mapping[str, str], body: _Body, size: int) -> PreparedRequest:
