@@ -22,7 +22,6 @@ import time
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -117,7 +116,7 @@ class Bench:
     """Letters with PDFs on disk, and a sender under an unsigned and a signed CPA."""
 
     def __init__(self, folder: Path, count: int, size: int) -> None:
-        from mobb_client import CPA, Identity, Sender  # noqa: PLC0415 - the library's import is measured elsewhere
+        from mobb_client import CPA, Identity, Regels, Sender  # noqa: PLC0415 - the import is measured elsewhere
         from mobb_client.simulator.material import make_material  # noqa: PLC0415
 
         self.folder = folder
@@ -125,7 +124,12 @@ class Bench:
         self.identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
         oin = self.identity.certificate.oin
         self.senders = {
-            signed: Sender(oin=oin, cpa=CPA.from_path(folder / f"cpa-{profile}.xml"), identity=self.identity)
+            signed: Sender(
+                oin=oin,
+                cpa=CPA.from_path(folder / f"cpa-{profile}.xml"),
+                identity=self.identity,
+                regels=Regels(batch_bytes=100 * MB),
+            )
             for signed, profile in ((False, "osb-rm"), (True, "osb-rm-s"))
         }
         self.paths = [self._pdf(number, size) for number in range(count)]
@@ -152,11 +156,8 @@ class Bench:
         """Write all letters as one message into a new file."""
         target = file or self.folder / "message.mime"
         target.unlink(missing_ok=True)
-        from mobb_client import Regels  # noqa: PLC0415 - as above
-
-        sender = replace(self.senders[signed], regels=Regels(batch_bytes=100 * MB))
         with target.open("wb") as sink:
-            for outgoing in sender.messages(self.letters, now=datetime.now(UTC)):
+            for outgoing in self.senders[signed].messages(self.letters, now=datetime.now(UTC)):
                 outgoing.write(sink)
 
     def floor(self, *, signed: bool) -> None:
