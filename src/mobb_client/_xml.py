@@ -49,17 +49,27 @@ def parse(data: bytes, what: str, *, instructions: bool = False) -> etree._Eleme
         remove_comments=True,
         remove_pis=instructions,
     )
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        line, column = error.position
-        raise FormatError("xml.syntax", f"{what}: not well-formed XML at line {line}, column {column}") from None
-    except ValueError:
-        raise FormatError("xml.syntax", f"{what}: not readable as XML") from None
+    root = _read(data, parser, what)
     _refuse_doctype(root, what)
     if root.xpath("boolean(//processing-instruction())"):
         raise FormatError("xml.processing-instruction", f"{what}: holds a processing instruction")
     return root
+
+
+def _read(data: bytes, parser: etree.XMLParser, what: str) -> etree._Element:
+    """Return the root element.
+
+    Raises:
+        FormatError: raised where lxml's own error is forgotten: that one keeps a log that quotes documents.
+    """
+    try:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        told = f"not well-formed XML at line {line}, column {column}"
+    except ValueError:
+        told = "not readable as XML"
+    raise FormatError("xml.syntax", f"{what}: {told}")
 
 
 def holds_comment(data: bytes) -> bool:
@@ -108,6 +118,7 @@ def stream(data: bytes, tag: str, what: str) -> Iterator[etree._Element]:
         remove_pis=True,
     )
     before: etree._Element | None = None
+    broken = False
     try:
         for _, element in steps:
             _refuse_doctype(element, what)
@@ -115,8 +126,10 @@ def stream(data: bytes, tag: str, what: str) -> Iterator[etree._Element]:
             _take_out(before)  # the element itself may not go before the next one is there
             before = element
     except etree.XMLSyntaxError:
-        raise FormatError("xml.syntax", f"{what}: not well-formed XML") from None
+        broken = True
     _take_out(before)
+    if broken:  # raised here and not above, as in `_read`
+        raise FormatError("xml.syntax", f"{what}: not well-formed XML")
 
 
 def _refuse_doctype(element: etree._Element, what: str) -> None:
