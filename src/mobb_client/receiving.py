@@ -21,7 +21,7 @@ from mobb_client import ledger
 from mobb_client.berichtenbox.globe import parse_result
 from mobb_client.berichtenbox.resultaat import BatchResultaat
 from mobb_client.ebms import agreement, exchange, packet, signature
-from mobb_client.ebms.cpa import CPA, Route, SignalRoute
+from mobb_client.ebms.cpa import CPA, Route, Signing
 from mobb_client.ebms.message import (
     Acknowledgment,
     Message,
@@ -243,7 +243,8 @@ class Receiving:
                 ledger.advance(tx, sent, event, incoming.now, incoming.message_id)
                 tx.put_answer(_stored(incoming, _Written(_NOTHING)))
 
-    def _event_of(self, incoming: _Incoming, sent: StoredMessage, *, synchronous: bool) -> exchange.Event:
+    @staticmethod
+    def _event_of(incoming: _Incoming, sent: StoredMessage, *, synchronous: bool) -> exchange.Event:
         """Return what a signal does to the message that it answers. Source: `digikoppeling-ebms2` f.4, d.6.
 
         Raises:
@@ -256,17 +257,13 @@ class Receiving:
             raise FormatError("answer.kind", "it is no answer to a message of ours")
         agreement.check_answer(signal, sent.message, synchronous=synchronous)
         if isinstance(signal, MessageError):
-            self._check_error(incoming, synchronous=synchronous)
+            if incoming.received.signature is not None:  # partners do not sign them, and only they know both ids
+                _verify_signal(incoming, synchronous=synchronous)
             return _event_of_error(signal)
         if sent.message.ack_requested is not None and sent.message.ack_requested.signed:
-            _verify(incoming, "Acknowledgment", synchronous=synchronous)
+            _verify_signal(incoming, synchronous=synchronous)
             signature.check_receipt(sent.references, signal.references)
         return exchange.Acknowledged()
-
-    def _check_error(self, incoming: _Incoming, *, synchronous: bool) -> None:
-        """Verify an error that is signed. Partners do not sign their errors, and only they know the ConversationId."""
-        if incoming.received.signature is not None:
-            _verify(incoming, "MessageError", synchronous=synchronous)
 
     def _note_answer(self, incoming: _Incoming) -> Reply:
         """Write down that a Pong or StatusResponse came."""
@@ -452,17 +449,21 @@ def _ref_of(signal: Acknowledgment | MessageError) -> str:
     return named or ""
 
 
-def _verify(incoming: _Incoming, action: str, *, synchronous: bool) -> None:
+def _verify_signal(incoming: _Incoming, *, synchronous: bool) -> None:
     """Trust the signature of a signal, or say why not.
 
     Raises:
         SignatureError: there is none, or it does not hold.
         ConfigurationError: the CPA lacks a part of the other side's signal channel.
     """
-    route: SignalRoute = incoming.us.cpa.signals(sender=incoming.header.sender, action=action)
-    if route.signing is None or route.signing.certificate is None:
-        raise SignatureError("signature.certificate", "the CPA names no certificate for the signature of a signal")
-    packet.verify(incoming.received, route.signing, route.signing.certificate, synchronous=synchronous)
+    route = incoming.us.cpa.signals(sender=incoming.header.sender, action=incoming.header.action)
+    _verify(incoming, route.signing, synchronous=synchronous)
+
+
+def _verify(incoming: _Incoming, signing: Signing | None, *, synchronous: bool) -> None:
+    if signing is None or signing.certificate is None:
+        raise SignatureError("signature.certificate", "the CPA names no certificate for this signature")
+    packet.verify(incoming.received, signing, signing.certificate, synchronous=synchronous)
 
 
 def _check_user_message(incoming: _Incoming, message: UserMessage, route: Route) -> None:
@@ -476,9 +477,7 @@ def _check_user_message(incoming: _Incoming, message: UserMessage, route: Route)
         raise FormatError("agreement.encrypted", sentence, ebms_code="NotSupported")
     agreement.check_parts(message, [part.content_id for part in incoming.received.parts])
     if route.signing is not None:
-        if route.signing.certificate is None:
-            raise SignatureError("signature.certificate", "the CPA names no certificate for this signature")
-        packet.verify(incoming.received, route.signing, route.signing.certificate, synchronous=route.sync_reply)
+        _verify(incoming, route.signing, synchronous=route.sync_reply)
     if message.header.action != incoming.us.sender.result_action:
         raise FormatError("agreement.action", "nothing here takes this action", ebms_code="NotSupported")
 

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from tests import letters
 from tests.keys import holder as any_holder
-from tests.outgoing import holder
+from tests.material import cpa_bytes, swap
+from tests.outgoing import holder, sender
+from tests.outgoing import sent as outgoing_sent
 from tests.partner import INTERVAL, NOTHING, Partner, Post, Sent, names, some_letters, states, way
 from tests.partner import every_event as events
 
 from mobb_client.berichtenbox.aflevering import State
 from mobb_client.client import Client
-from mobb_client.ebms import exchange, packet, signature
+from mobb_client.ebms import agreement, exchange, packet, signature
+from mobb_client.ebms.cpa import CPA
 from mobb_client.ebms.message import (
     MSH_SERVICE,
     NEXT_MSH,
@@ -28,6 +31,7 @@ from mobb_client.ebms.message import (
     MessageError,
     Pong,
     Service,
+    StatusRequest,
     StatusResponse,
 )
 from mobb_client.errors import OutboxError
@@ -415,12 +419,43 @@ class TestQuestions:
             partner.posts[0].message_id,
         )
 
-    def test_wrong_header(self) -> None:
-        """f.8: a question with a wrong header gets 500."""
+    def test_status_response(self) -> None:
+        """f.8: what they say of a message of ours is written down, and changes nothing."""
+        partner = Partner()
+        client = sent(partner)
+        asked = partner.status_request(partner.posts[0].message_id).message
+        assert isinstance(asked, StatusRequest)
+        answer = agreement.status_response(
+            asked, "NotRecognized", None, message_id=partner.new_id(), timestamp=partner.clock()
+        )
+        swapped = replace(answer.header, sender=asked.header.sender, receiver=asked.header.receiver)
+        before = state(client, partner.posts[0])
+        assert partner.write(replace(answer, header=swapped)).to(client).status == 204
+        assert events(client)[-1].data["status"] == "NotRecognized"
+        assert state(client, partner.posts[0]) == before
+
+    def test_twins(self) -> None:
+        """An answer in four threads at once is written down once."""
         partner = Partner()
         client = partner.client()
-        odd = partner.ping().edited('eb:MessageHeader eb:version="2.0"', 'eb:MessageHeader eb:version="3.0"')
-        assert odd.to(client).status == 500
+        client.ping()
+        pong, barrier = partner.pong(partner.posts[0]), threading.Barrier(4)
+
+        def post() -> None:
+            barrier.wait()
+            assert pong.to(client).status == 204
+
+        run(post, times=4)
+        assert names(client) == ["incoming.answered"]
+
+    @pytest.mark.parametrize("kind", ["ping", "pong"])
+    def test_wrong_header(self, kind: str) -> None:
+        """f.8: a question or an answer with a wrong header gets 500."""
+        partner = Partner()
+        client = partner.client()
+        client.ping()
+        made = partner.ping() if kind == "ping" else partner.pong(partner.posts[0])
+        assert made.edited(_VERSION.format("2.0"), _VERSION.format("3.0")).to(client).status == 500
         assert names(client) == ["incoming.refused"]
 
 
@@ -638,6 +673,30 @@ class TestRefusal:
         assert isinstance(answer_of(result.to(partner.client(outbox=outbox))), Acknowledgment)
         assert states(keyless) == [State.DELIVERED]
 
+    def test_encrypted(self) -> None:
+        """a.1: under a CPA that asks for encryption nothing is taken in clear."""
+        partner = Partner(profile="osb-be")
+        encrypted = sender("osb-be-e")
+        client = partner.client(encrypted)
+        message = partner.business(0, Post("", *sample()), cpa_id=encrypted.cpa.cpa_id)
+        partner.write(message).to(client)
+        client.send_due()
+        error = partner.posts[0].message
+        assert isinstance(error, MessageError)
+        assert error.errors[0].code == "NotSupported"
+
+    def test_no_certificate(self) -> None:
+        """d.7: a CPA that does not say with what the other side signs lets no signature hold."""
+        swapped = swap(cpa_bytes("osb-rm-s"), ('SigningCertificateRef tns:certId="B_Certificate"', _NO_CERTIFICATE))
+        partner = Partner(profile="osb-rm-s")
+        outbox = MemoryOutbox()
+        sent(partner, outbox=outbox)
+        client = partner.client(partner.sender(cpa=CPA.parse(swapped)), outbox=outbox)
+        partner.acknowledgment(partner.posts[0]).to(client)
+        partner.verdict(partner.posts[0]).to(client)
+        assert (states(client), names(client, "message.alarm")) == ([State.SENT], ["message.alarm"])
+        assert names(client, "incoming") == ["incoming.refused"]
+
     def test_other_action(self) -> None:
         """An action that nothing here takes is not acknowledged: that would be to lose it."""
         partner = Partner(sync=True)
@@ -675,6 +734,12 @@ class TestDoor:
         client = partner.client()
         assert other.ping().to(client).status == 500
         assert events(client) == []
+
+    def test_nobody(self) -> None:
+        """A sender that is no party of its CPA receives nothing under it."""
+        partner = Partner()
+        client = partner.client(partner.sender(action="GLOBE-R-A-Request"))
+        assert partner.ping().to(client).status == 500
 
     def test_our_own_words(self) -> None:
         """A message of ours that somebody sends back to us is not for us, however well it is signed."""
@@ -752,6 +817,62 @@ def assert_acknowledged(partner: Partner, result: Sent, received: packet.Receive
         claimed = packet.read(result.headers["Content-Type"], result.body).signature
         assert claimed is not None
         signature.check_receipt(claimed.references, ack.references)
+
+
+def sample() -> tuple[dict[str, str], bytes]:
+    """Return headers and body of a message of ours."""
+    made = outgoing_sent("osb-rm")
+    return made.outgoing.headers, made.body
+
+
+_NO_CERTIFICATE = 'SigningCertificateRef tns:certId="B_Nothing"'
+
+
+class Racing(MemoryOutbox):
+    """A store in which something happens between the first transaction of a call and its second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.between: Callable[[], object] | None = None
+        self._transactions = 0
+
+    def transaction(self) -> Any:
+        """Return a transaction; before the second one from now on `between` happens, once."""
+        if self.between is not None:
+            self._transactions += 1
+            if self._transactions == 2:
+                twin, self.between, self._transactions = self.between, None, 0
+                twin()
+        return super().transaction()
+
+
+@pytest.mark.parametrize(
+    ("kind", "effects", "signals", "bodies"),
+    [
+        ("acknowledgment", ["message.acknowledged"], 1, 0),
+        ("pong", ["incoming.answered"], 1, 1),
+        ("result", ["result.received", "message.acknowledged"], 2, 1),
+    ],
+)
+def test_twin_in_between(kind: str, effects: list[str], signals: int, bodies: int) -> None:
+    """B42: its twin comes while a message is judged: one effect, one answer, no octets left over."""
+    partner, outbox = Partner(), Racing()
+    client = sent(partner, outbox=outbox)
+    client.ping()
+    first, ping = partner.posts
+    made = {
+        "acknowledgment": lambda: partner.acknowledgment(first),
+        "pong": lambda: partner.pong(ping),
+        "result": lambda: partner.verdict(first, "TechnischProbleem"),
+    }[kind]()
+    replies = []
+    outbox.between = lambda: replies.append(made.to(client))
+    replies.append(made.to(client))
+    assert outbox.between is None
+    assert replies[0] == replies[1] == Reply(status=204)
+    assert [name for name in names(client) if name.split(".")[0] != "letter"][2:] == effects
+    client.send_due()
+    assert (len(partner.signals), len(outbox._tables.bodies)) == (signals, bodies), "our Ping, and our acknowledgment"
 
 
 def run(work: Callable[[], object], *, times: int) -> None:
