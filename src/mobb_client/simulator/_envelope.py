@@ -127,10 +127,10 @@ def _usual_prefix(element: etree._Element) -> str:
 
 
 def read(root: etree._Element) -> Envelope:
-    """Return what an envelope says.
+    """Return what an envelope says whose form nothing is wrong with.
 
     Raises:
-        UnreadableError: something that every message has is missing.
+        UnreadableError: a moment that does not exist.
     """
     return Envelope(
         root=root,
@@ -140,7 +140,7 @@ def read(root: etree._Element) -> Envelope:
         receiver_role=_maybe(root, "soap:Header/eb:MessageHeader/eb:To/eb:Role"),
         cpa_id=_text(root, "soap:Header/eb:MessageHeader/eb:CPAId"),
         conversation_id=_text(root, "soap:Header/eb:MessageHeader/eb:ConversationId"),
-        service=_id(_element(root, "soap:Header/eb:MessageHeader/eb:Service")),
+        service=next(map(_id, root.iterfind("soap:Header/eb:MessageHeader/eb:Service", NS))),
         action=_text(root, "soap:Header/eb:MessageHeader/eb:Action"),
         message_id=_text(root, f"{_DATA}/eb:MessageId"),
         timestamp=_moment(_text(root, f"{_DATA}/eb:Timestamp")),
@@ -171,15 +171,8 @@ def _attribute(parent: etree._Element, path: str, name: str) -> str:
     return "" if element is None else element.get(name, "")
 
 
-def _element(root: etree._Element, path: str) -> etree._Element:
-    found = root.find(path, NS)
-    if found is None:
-        raise unreadable("envelope.missing", f"the envelope has no {path}")
-    return found
-
-
 def _text(root: etree._Element, path: str) -> str:
-    return _element(root, path).text or ""
+    return root.findtext(path, "", NS)
 
 
 def _maybe(root: etree._Element, path: str) -> str | None:
@@ -188,12 +181,9 @@ def _maybe(root: etree._Element, path: str) -> str | None:
 
 def _moment(text: str) -> datetime:
     try:
-        found = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise unreadable("envelope.moment", "a moment that does not exist") from None
-    if found.tzinfo is None:
-        raise unreadable("envelope.moment", "a moment without a zone")
-    return found
 
 
 def _maybe_moment(root: etree._Element, path: str) -> datetime | None:

@@ -68,10 +68,7 @@ def _failure(code: str, sentence: str) -> Fault:
 
 def _check_policy(envelope: Envelope, names: Sequence[str], signing: Signing, *, sync: bool) -> Iterator[Fault]:
     """Find what a verifier would let pass or say too little of. Source: `digikoppeling-ebms2` d.7."""
-    info = envelope.root.find(_SIGNED_INFO, NS)
-    if info is None:
-        yield _failure("signature.form", "a signature without SignedInfo")
-        return
+    (info,) = envelope.root.iterfind(_SIGNED_INFO, NS)
     if _algorithms(info, "ds:CanonicalizationMethod") != [C14N]:
         yield _failure("signature.canonicalization", "SignedInfo is not in canonical XML 1.0")
     if _algorithms(info, "ds:SignatureMethod") != [signing.method]:
@@ -132,8 +129,8 @@ def _check_arithmetic(envelope: Envelope, payloads: Mapping[str, Part], signing:
     stopped at the first large one, which it would parse as XML.
     """
     root = envelope.root
-    info = root.find(_SIGNED_INFO, NS)
-    for reference in [] if info is None else references(info)[1:]:
+    (info,) = root.iterfind(_SIGNED_INFO, NS)
+    for reference in references(info)[1:]:
         octets = payloads[reference.uri.removeprefix("cid:")]
         if octets.digest(hash_name(reference.method)) != base64.b64decode(reference.digest):
             yield _failure("signature.digest", "a part was changed after signing")
@@ -214,9 +211,8 @@ def sign(
         for uri, octets in digests.items()
     )
     unsigned = render(sync_reply, _signature(made, signing, "", by.certificate))
-    info = etree.fromstring(unsigned).find(_SIGNED_INFO, NS)
-    octets = b"" if info is None else etree.tostring(info, method="c14n")
-    value = by.key.sign(octets, PKCS1v15(), _HASHES[hash_name(signing.method)])
+    (info,) = etree.fromstring(unsigned).iterfind(_SIGNED_INFO, NS)
+    value = by.key.sign(etree.tostring(info, method="c14n"), PKCS1v15(), _HASHES[hash_name(signing.method)])
     return render(sync_reply, _signature(made, signing, base64.b64encode(value).decode(), by.certificate)), made
 
 

@@ -56,7 +56,7 @@ class Logius(Faults):
         requests: everything that came in.
         complaints: everything that a partner could object to; empty for a sender that does it well.
         deliveries: everything that was sent to the sender.
-        signals: MessageId and action of each Pong, StatusResponse and MessageError that came in.
+        signals: MessageId and action of each signal that came in and was no question.
         answers_status: whether a StatusRequest is answered; Logius does not (`berichtenbox` a.2).
     """
 
@@ -186,14 +186,11 @@ class Logius(Faults):
 
     def _take(self, request: Request, peer: bytes | None) -> Answer:
         headers = _mime.headers_of(request.headers)
-        at_the_door = list(_mime.check_request(headers, request.size))
-        for fault in at_the_door:
-            if fault.refusal:
-                raise UnreadableError(fault)
+        faults = self._sifted(_mime.check_request(headers, request.size))
         content_type = headers.get("content-type", "")
         unpacked = _mime.unpack(content_type, request.content)
         root = _envelope.parse(unpacked.envelope)
-        faults = [*at_the_door, *unpacked.faults, *_envelope.check_form(root)]
+        faults += [*unpacked.faults, *self._sifted(_envelope.check_form(root))]
         envelope = _envelope.read(root)
         request.message_id, request.action = envelope.message_id, envelope.action
         if unpacked.root_id not in {None, envelope.message_id}:
@@ -201,6 +198,15 @@ class Logius(Faults):
         asked = Asked(self._agreement(envelope, peer), envelope, self._now())
         came = Came(request.sha256, content_type, asked, unpacked.payloads, faults)
         return self._take_signal(came) if envelope.is_signal else self._take_message(came)
+
+    def _sifted(self, faults: Iterable[Fault]) -> list[Fault]:
+        """Return faults that are no reason to stop here; at the first that is one, note the others and stop."""
+        found = list(faults)
+        for fault in found:
+            if fault.refusal:
+                self._complain("", (one for one in found if one is not fault))
+                raise UnreadableError(fault)
+        return found
 
     def _agreement(self, envelope: Envelope, peer: bytes | None) -> Agreement:
         agreement = self._agreements.get(envelope.cpa_id)
@@ -419,7 +425,7 @@ class Logius(Faults):
             faults.append(Fault("reply.content-type", "a signal in a response is text/xml; charset=UTF-8"))
         try:
             root = _envelope.parse(body)
-            faults.extend(_envelope.check_form(root))
+            faults.extend(self._sifted(_envelope.check_form(root)))
             asked = Asked(outgoing.agreement, _envelope.read(root), self._now())
         except UnreadableError as error:
             self._complain(outgoing.message_id, [*faults, error.fault])
