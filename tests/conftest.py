@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,3 +52,12 @@ def no_hang() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def _log_levels() -> Iterator[None]:
+    """Put our logger's level back: the command line sets it for the whole process."""
+    log = logging.getLogger("mobb_client")
+    before = log.level
+    yield
+    log.setLevel(before)
