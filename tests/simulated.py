@@ -153,6 +153,7 @@ class Endpoint:
         self.box = box
         self.came: list[packet.Received] = []
         self.octets: list[bytes] = []
+        self.headers: list[Mapping[str, str]] = []
         self.peers: list[bytes] = []
         self.moments: list[Any] = []
         self._acknowledge = acknowledge
@@ -163,6 +164,7 @@ class Endpoint:
         received = packet.read(headers["Content-Type"], body)
         self.came.append(received)
         self.octets.append(body)
+        self.headers.append(headers)
         self.peers.append(peer)
         self.moments.append(self.box.clock.now())
         if self._acknowledge is None or not isinstance(received.message, UserMessage):

@@ -7,22 +7,21 @@ that would import the whole library at the start of every pytest on the machine.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from mobb_client.simulator.berichtenbox import Berichtenbox
+from mobb_client.simulator.berichtenbox import Berichtenbox
+
+__all__ = ["logius"]
 
 
 @pytest.fixture
 def logius() -> Iterator[Berichtenbox]:
     """A Berichtenbox of the profile ``osb-rm``, new for each test; its keys are made once a run.
 
-    When the test is over, it fails if the box has complaints: something on the wire that a partner could object to.
+    A test that is over fails after all when the box has complaints: on the wire stood what a partner could object to.
     """
-    from mobb_client.simulator.berichtenbox import Berichtenbox  # noqa: PLC0415 - tests that do without pay nothing
-
     box = Berichtenbox()
     yield box
-    assert not box.complaints, "\n".join(map(str, box.complaints))  # noqa: S101 - it is a test's
+    if box.complaints:
+        pytest.fail("\n".join(["the Berichtenbox objects:", *map(str, box.complaints)]), pytrace=False)
