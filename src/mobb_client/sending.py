@@ -223,9 +223,9 @@ class Sending:
             try:
                 return self._store(outgoing)
             except BerichtError as error:
-                bad = {error.kenmerk: error.errors[0], **outgoing.changed()}
                 if error.kenmerk not in outgoing.batch.kenmerken.values():
                     raise
+                bad = {error.kenmerk: error.errors[0], **outgoing.changed()}
                 for kenmerk, fault in bad.items():
                     self._put_aside((outgoing.batch.oin, kenmerk), fault.finding, self._now())
                 rest = outgoing.without(bad)
