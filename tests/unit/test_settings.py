@@ -194,7 +194,7 @@ def test_every_code_has_a_row(read: Read, folder: Path) -> None:
     """No code of the settings is left out of the table, but for those that senders give to letters."""
     elsewhere = {"sender.oin-unknown", "sender.oin-party", "kenmerk.reused"}
     (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigurationError, match="settings[.]file"):
+    with pytest.raises(ConfigurationError, match=r"settings[.]file"):
         load(folder / "binary.toml")
     found = {code for _, rows in FAULTS for code, _ in rows} | {"settings.file"}
     assert SETTINGS.keys() - elsewhere <= found
