@@ -98,6 +98,7 @@ class Logius(Faults):
 
     @pace.setter
     def pace(self, times: float) -> None:
+        """Let everything that takes its time come so many times faster from now on."""
         self._queue.pace = times
 
     @property
