@@ -149,6 +149,8 @@ def _wishes(message: UserMessage) -> Iterator[str]:
 
 
 def _agreed(found: Inspection) -> Iterator[tuple[str, str]]:
+    if found.signature is None:
+        yield "signature", "none"
     if found.agreed != "not checked":
         yield "as the CPA says", found.agreed
 
