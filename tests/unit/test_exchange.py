@@ -118,7 +118,7 @@ def test_reason_is_kept() -> None:
 
 @given(st.lists(EVENTS))
 def test_acknowledged_is_final(events: list[Event]) -> None:
-    """Nothing that arrives later un-acknowledges a message."""
+    """B41: nothing that arrives later un-acknowledges a message."""
     entry = reduce(lambda e, event: advance(e, event, POLICY, START), [Acknowledged(), *events], NEW)
     assert entry.state is State.ACKNOWLEDGED
 
