@@ -106,7 +106,7 @@ class Client:
         (way,) = self.enqueue([bericht])
         self.send_due()
         way = self.aflevering(way.kenmerk, oin=way.oin) or way
-        if way.state is State.QUEUED and way.not_before is None:
+        if way.state is State.QUEUED:
             self._sending.check(next(sender for sender in self._senders if way.oin in sender.oins))
         return way
 

@@ -168,6 +168,17 @@ class TestAcknowledgment:
         assert [reply.status for reply in replies] == [204, 204]
         assert events(client) == seen
 
+    def test_same_id_with_other_content(self) -> None:
+        """f.4 rule 2, f.7: a signal whose MessageId was seen before is never looked at again, and never answered."""
+        partner = Partner()
+        client = sent(partner)
+        ack = partner.acknowledgment(partner.posts[0])
+        ack.to(client)
+        other = with_header(partner, partner.posts[0], message_id=ack.message_id, conversation_id="other")
+        assert other.to(client) == Reply(status=204)
+        client.send_due()
+        assert len(partner.posts) == 1
+
     def test_twins(self) -> None:
         """The same acknowledgment in two threads at once has one effect."""
         partner = Partner()
@@ -850,6 +861,7 @@ class Racing(MemoryOutbox):
     ("kind", "effects", "signals", "bodies"),
     [
         ("acknowledgment", ["message.acknowledged"], 1, 0),
+        ("warning", ["message.warned"], 1, 1),
         ("pong", ["incoming.answered"], 1, 1),
         ("result", ["result.received", "message.acknowledged"], 2, 1),
     ],
@@ -862,6 +874,7 @@ def test_twin_in_between(kind: str, effects: list[str], signals: int, bodies: in
     first, ping = partner.posts
     made = {
         "acknowledgment": lambda: partner.acknowledgment(first),
+        "warning": lambda: partner.error(first, "DeliveryFailure", "Warning"),
         "pong": lambda: partner.pong(ping),
         "result": lambda: partner.verdict(first, "TechnischProbleem"),
     }[kind]()
