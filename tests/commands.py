@@ -37,9 +37,15 @@ def document(result: Result) -> dict[str, Any]:
     return found
 
 
+_AS_ON_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def start(*words: object, code: str | None = None, **more: Any) -> subprocess.Popen[str]:
-    """Start `mobb` in a process of its own; `code` is what runs before it."""
-    program = f"{code or ''}\nfrom mobb_client.cli import main\nmain()"
+    """Start `mobb` in a process of its own; `code` is what runs before it.
+
+    SIGINT is taken as on a terminal, also when these tests run in the background, where a shell has it ignored.
+    """
+    program = f"{_AS_ON_A_TERMINAL}\n{code or ''}\nfrom mobb_client.cli import main\nmain()"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(more.pop("env", {}))
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, words)],

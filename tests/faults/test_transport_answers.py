@@ -352,7 +352,7 @@ def test_nothing_of_a_message_in_a_log(caplog: pytest.LogCaptureFixture) -> None
     def script(connection: Connection) -> None:
         answering(octets.pop())(connection)
 
-    with caplog.at_level(logging.DEBUG), serving(script) as server:
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "mobb_client"), serving(script) as server:
         for _ in range(5):
             with wire() as line:
                 try:
