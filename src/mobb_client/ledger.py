@@ -223,7 +223,7 @@ def apply_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: d
         advance(tx, answered[0], exchange.Acknowledged(), now, origin.message_id)
     ids = {message.message_id for message in answered}
     known = _letters_spoken_of(tx, result, origin.oins, ids)
-    found = _laid_beside(result, known.values())
+    found = _laid_beside(result, known.values(), is_ours=bool(answered))
     for outcome in found.uitkomsten:
         letter = known[outcome.bericht_id]
         _apply_outcome(tx, letter, outcome, now, origin, latest=letter.aflevering.message_id in ids)
@@ -251,9 +251,9 @@ def _letters_spoken_of(
     return {letter.aflevering.bericht_id: letter for letter in found if letter.aflevering.oin in ours}
 
 
-def _laid_beside(result: BatchResultaat, known: Iterable[StoredLetter]) -> Toewijzing:
+def _laid_beside(result: BatchResultaat, known: Iterable[StoredLetter], *, is_ours: bool) -> Toewijzing:
     """Lay a result beside the letters; a verdict on the whole batch is for those that have none on this offering."""
-    sent: dict[UUID, dict[UUID, str]] = {}
+    sent: dict[UUID, dict[UUID, str]] = {result.batch_id: {}} if is_ours else {}
     done: set[UUID] = set()
     for letter in known:
         way = letter.aflevering

@@ -427,6 +427,15 @@ class TestResend:
         again.result(verdict(NIL, "BijlageTeGroot"), ref="1@x")
         assert again.states == {"zaak-1": "HUMAN", "zaak-2": "SENT"}
 
+    def test_everybody_went_on(self, world: World) -> None:
+        """A late result on a message whose letters all went on is of a batch of ours, and judges nobody."""
+        world.offered("zaak-1")
+        world.happens(exchange.Tick(), now=MOMENT + POLICY.time_to_live)
+        world.begin("2@x", "zaak-1")
+        world.result(verdict(NIL, "BijlageTeGroot"), ref="1@x")
+        assert world.states == {"zaak-1": "BATCHED"}
+        assert [event.data["code"] for event in world.outbox.events() if event.name == "result.odd"] == ["result.total"]
+
     def test_nobody_knows(self, again: World) -> None:
         """When nothing tells which message a result is about, verdicts count and no message is acknowledged."""
         again.result(on("zaak-2"), ref="lost@x")
