@@ -174,7 +174,7 @@ class TestMessage:
         ],
     )
     def test_after_the_end(self, world: World, first: exchange.Event, then: exchange.Event, late: bool) -> None:
-        """h-24, B41: what comes after the end changes nothing, and is told when it says something else."""
+        """B41: h-24: what comes after the end changes nothing, and is told when it says something else."""
         world.offered("zaak-1")
         world.happens(first)
         before, states = world.message(), world.states
@@ -191,7 +191,7 @@ class TestMessage:
         assert world.data(EventName.MESSAGE_LATE)["event"] == "acknowledged"
 
     def test_best_effort_refused_after_all(self, world: World) -> None:
-        """f.3, column be, B45: an error after the 2xx is told: the letters are a person's."""
+        """B45: f.3, column be: an error after the 2xx is told: the letters are a person's."""
         world.offered("zaak-1", policy=None, entry=exchange.begin(MOMENT, None))
         world.happens(exchange.Accepted())
         world.happens(exchange.Refused("SecurityFailure"))

@@ -453,7 +453,7 @@ class TestSend:
     @pytest.mark.parametrize("answer", RETRIED, ids=repr)
     @pytest.mark.parametrize("profile", ["osb-rm", "osb-be"])
     def test_retried(self, answer: Any, profile: Profile) -> None:
-        """f.3, B09, B40: tried again as the CPA says, the same octets; best effort has failed."""
+        """B09, B40: f.3: tried again as the CPA says, the same octets; best effort has failed."""
         partner = Partner(profile=profile)
         partner.script.append(answer)
         client = partner.client()
@@ -475,7 +475,7 @@ class TestSend:
     @pytest.mark.parametrize("answer", FINAL, ids=repr)
     @pytest.mark.parametrize("profile", ["osb-rm", "osb-be"])
     def test_refused(self, answer: Any, profile: Profile) -> None:
-        """f.3, B40: no repeat will change it: failed at once, and its letters are a person's."""
+        """B40: f.3: no repeat will change it: failed at once, and its letters are a person's."""
         partner = Partner(profile=profile)
         partner.script.append(answer)
         client = partner.client()
@@ -497,7 +497,7 @@ class TestSend:
         ],
     )
     def test_empty(self, answer: Response, profile: Profile, sync: bool, after: Any) -> None:
-        """f.3, B09, h-14, B45: no acknowledgment; a failure where one was promised; all that best effort asks."""
+        """B09, B45: f.3, h-14: no acknowledgment; a failure where one was promised; all that best effort asks."""
         partner = Partner(profile=profile, sync=sync)
         partner.reply = lambda _: answer
         client = partner.client()
