@@ -1,7 +1,7 @@
 """What comes in: acknowledgments, errors, pings, status requests and results, at our endpoint or in an HTTP answer.
 
-Stored before it is answered; a duplicate gets the same answer and has no second effect. Nothing is trusted that was not
-signed when the CPA asks for signatures. Source: `digikoppeling-ebms2` f.4, f.5, f.7; `berichtenbox` c.5.
+Stored before it is answered; a duplicate gets the same answer and has no second effect.
+Source: `digikoppeling-ebms2` f.4, f.5, f.7; `berichtenbox` c.5.
 """
 
 from __future__ import annotations
@@ -10,32 +10,27 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from io import BytesIO
 from typing import Final
 from uuid import UUID
 
-from lxml import etree
-
+from mobb_client import incoming as judging
 from mobb_client import ledger
-from mobb_client.berichtenbox.globe import parse_result
-from mobb_client.berichtenbox.resultaat import BatchResultaat
-from mobb_client.ebms import agreement, exchange, packet, signature
-from mobb_client.ebms.cpa import CPA, Route, Signing
+from mobb_client.ebms import agreement, exchange, packet
+from mobb_client.ebms.cpa import Route
 from mobb_client.ebms.message import (
     Acknowledgment,
     Message,
     MessageError,
-    MessageHeader,
     MessageStatus,
-    PartyId,
     Ping,
     Pong,
     StatusRequest,
     StatusResponse,
     UserMessage,
 )
-from mobb_client.errors import ConfigurationError, Finding, FormatError, ProtocolError, SignatureError
+from mobb_client.errors import ConfigurationError, FormatError, ProtocolError, SignatureError
+from mobb_client.incoming import Incoming, Us
 from mobb_client.outbox.contract import Event, EventName, Fact, Outbox, StoredAnswer, StoredMessage, Transaction
 from mobb_client.pki.certificate import Certificate
 from mobb_client.sender import Sender
@@ -46,51 +41,6 @@ log = logging.getLogger(__name__)
 _NOTHING: Final = Reply(status=204)
 _FAILED: Final = Reply(status=500)
 _SIGNALS: Final = frozenset({"Acknowledgment", "MessageError", "Ping", "Pong", "StatusRequest", "StatusResponse"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Us:
-    """Who we are under one CPA: messages to somebody else are not for us, whoever signed them."""
-
-    sender: Sender
-    party_ids: frozenset[PartyId]
-    host: str
-
-    @property
-    def cpa(self) -> CPA:
-        return self.sender.cpa
-
-    def is_meant(self, header: MessageHeader) -> bool:
-        return bool(self.party_ids & set(header.receiver.party_ids))
-
-
-@dataclass(frozen=True, slots=True)
-class _Incoming:
-    """One message that came in, for whom, and when."""
-
-    received: packet.Received
-    us: _Us
-    now: datetime
-
-    @property
-    def message(self) -> Message:
-        return self.received.message
-
-    @property
-    def header(self) -> MessageHeader:
-        return self.received.message.header
-
-    @property
-    def message_id(self) -> str:
-        return self.header.message_id
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over what it says: a partner that sends again may write other MIME boundaries around it."""
-        digest = sha256(etree.tostring(self.received.root))
-        for part in self.received.parts:
-            digest.update(sha256(part.octets).digest())
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +79,7 @@ class Receiving:
     def __init__(
         self, senders: Sequence[Sender], outbox: Outbox, now: Callable[[], datetime], new_id: Callable[[], UUID]
     ) -> None:
-        found = (_us(sender, now()) for sender in senders)
+        found = (Us.of(sender, now()) for sender in senders)
         self._us = {us.cpa.cpa_id: us for us in found if us is not None}
         self._outbox = outbox
         self._now = now
@@ -151,7 +101,7 @@ class Receiving:
         """
         kind = {name.lower(): value for name, value in headers.items()}.get("content-type", "")
         try:
-            received = packet.read(kind, body)
+            received = judging.read(kind, body)
         except ProtocolError as error:
             log.warning("incoming.unreadable", extra={"code": error.code})
             return _FAILED
@@ -160,7 +110,7 @@ class Receiving:
         if us is None or not us.is_meant(header) or not us.sender.admits(peer):
             log.warning("incoming.not-for-us", extra={"message_id": header.message_id})
             return _FAILED
-        return self._answer(_Incoming(received, us, self._now()))
+        return self._answer(Incoming(received, us, self._now()))
 
     def read_response(self, sent: StoredMessage, content_type: str, body: bytes) -> Answered:
         """Return what the signal in the HTTP response to a message of ours does to that message; nothing is stored.
@@ -168,19 +118,19 @@ class Receiving:
         Source: `digikoppeling-ebms2` f.3, f.4.
         """
         try:
-            received = packet.read(content_type, body)
+            received = judging.read(content_type, body)
             us = self._us.get(received.message.header.cpa_id)
             if us is None:
                 raise FormatError("answer.cpa", "the answer is of another CPA")
-            incoming = _Incoming(received, us, self._now())
-            event = self._event_of(incoming, sent, synchronous=True)
+            incoming = Incoming(received, us, self._now())
+            event = judging.event_of(incoming, sent, synchronous=True)
         except (ProtocolError, ConfigurationError) as error:
-            code = _code_of(error)
+            code = judging.code_of(error)
             alarm = None if isinstance(error, FormatError) else code
             return Answered(events=(exchange.Unreachable(code),), alarm=alarm)
         return Answered(events=_with_its_send(event, sent), answer=_stored(incoming, _Written(_NOTHING)))
 
-    def _answer(self, incoming: _Incoming) -> Reply:
+    def _answer(self, incoming: Incoming) -> Reply:
         with self._outbox.transaction() as tx:
             known = tx.answer(incoming.message_id)
         if known is not None:
@@ -197,7 +147,7 @@ class Receiving:
 
     # Duplicates
 
-    def _answer_again(self, incoming: _Incoming, known: StoredAnswer) -> Reply:
+    def _answer_again(self, incoming: Incoming, known: StoredAnswer) -> Reply:
         """Answer a duplicate as the first time (B42); another message under the same id is an error (B44)."""
         if known.cpa_id != incoming.header.cpa_id:
             return self._fail(incoming, FormatError("message-id.cpa", "the MessageId came before, under another CPA"))
@@ -219,14 +169,14 @@ class Receiving:
 
     # Acknowledgments and errors
 
-    def _answer_signal(self, incoming: _Incoming, signal: Acknowledgment | MessageError) -> Reply:
+    def _answer_signal(self, incoming: Incoming, signal: Acknowledgment | MessageError) -> Reply:
         """Take in a signal; it is never answered with another one (f.7)."""
         with self._outbox.transaction() as tx:
-            sent = tx.message(_ref_of(signal))
+            sent = tx.message(judging.answered_id(signal))
         if sent is None:
             return self._fail(incoming, FormatError("answer.unknown", "it answers nothing that was sent from here"))
         try:
-            event = self._event_of(incoming, sent, synchronous=False)
+            event = judging.event_of(incoming, sent, synchronous=False)
         except SignatureError as error:
             self._alarm(sent, error.code, incoming)
             return _NOTHING  # as good as no acknowledgment: only a person can repair it (h-25)
@@ -235,7 +185,7 @@ class Receiving:
         self._take(incoming, sent.message_id, event)
         return _NOTHING
 
-    def _take(self, incoming: _Incoming, message_id: str, event: exchange.Event) -> None:
+    def _take(self, incoming: Incoming, message_id: str, event: exchange.Event) -> None:
         """Store a signal and what it does, once."""
         with self._outbox.transaction() as tx:
             sent = tx.message(message_id)
@@ -243,29 +193,7 @@ class Receiving:
                 ledger.advance(tx, sent, event, incoming.now, incoming.message_id)
                 tx.put_answer(_stored(incoming, _Written(_NOTHING)))
 
-    @staticmethod
-    def _event_of(incoming: _Incoming, sent: StoredMessage, *, synchronous: bool) -> exchange.Event:
-        """Return what a signal does to the message that it answers. Source: `digikoppeling-ebms2` f.4, d.6.
-
-        Raises:
-            ProtocolError: it is no answer to that message; a SignatureError when only its signature fails.
-            ConfigurationError: the CPA does not say how the other side signs.
-        """
-        agreement.judge_signal(incoming.header, incoming.us.cpa)
-        signal = incoming.message
-        if sent.message is None or not isinstance(signal, Acknowledgment | MessageError):
-            raise FormatError("answer.kind", "it is no answer to a message of ours")
-        agreement.check_answer(signal, sent.message, synchronous=synchronous)
-        if isinstance(signal, MessageError):
-            if incoming.received.signature is not None:  # partners do not sign them, and only they know both ids
-                _verify_signal(incoming, synchronous=synchronous)
-            return _event_of_error(signal)
-        if sent.message.ack_requested is not None and sent.message.ack_requested.signed:
-            _verify_signal(incoming, synchronous=synchronous)
-            signature.check_receipt(sent.references, signal.references)
-        return exchange.Acknowledged()
-
-    def _note_answer(self, incoming: _Incoming) -> Reply:
+    def _note_answer(self, incoming: Incoming) -> Reply:
         """Write down that a Pong or StatusResponse came."""
         try:
             agreement.judge_signal(incoming.header, incoming.us.cpa)
@@ -282,7 +210,7 @@ class Receiving:
 
     # Questions
 
-    def _answer_question(self, incoming: _Incoming, question: Ping | StatusRequest) -> Reply:
+    def _answer_question(self, incoming: Incoming, question: Ping | StatusRequest) -> Reply:
         """Answer a Ping or StatusRequest, in the response or as a message of its own, as the CPA says (h-62)."""
         header = question.header
         try:
@@ -293,13 +221,13 @@ class Receiving:
             return self._fail(incoming, error)
         return self._settle(incoming, written)
 
-    def _answer_to(self, incoming: _Incoming, question: Ping | StatusRequest) -> Pong | StatusResponse:
+    def _answer_to(self, incoming: Incoming, question: Ping | StatusRequest) -> Pong | StatusResponse:
         message_id = self._message_id(incoming)
         if isinstance(question, Ping):
             return agreement.pong(question, message_id=message_id, timestamp=incoming.now)
         return self._status_of(incoming, question, message_id)
 
-    def _status_of(self, incoming: _Incoming, request: StatusRequest, message_id: str) -> StatusResponse:
+    def _status_of(self, incoming: Incoming, request: StatusRequest, message_id: str) -> StatusResponse:
         """Say whether a message of theirs arrived here, which is not to say that it was accepted (f.8)."""
         with self._outbox.transaction() as tx:
             known = tx.answer(request.ref_to_message_id)
@@ -313,12 +241,11 @@ class Receiving:
 
     # User messages
 
-    def _answer_user_message(self, incoming: _Incoming, message: UserMessage) -> Reply:
+    def _answer_user_message(self, incoming: Incoming, message: UserMessage) -> Reply:
         """Judge, verify, store and acknowledge a business message: a result."""
         try:
-            route = agreement.judge(message, incoming.us.cpa, now=incoming.now)
-            _check_user_message(incoming, message, route)
-            results = _results_in(incoming)
+            route = judging.judge(incoming, message)
+            results = judging.results_in(incoming)
             written = self._acknowledge(incoming, message, route)
         except ProtocolError as error:
             return self._refuse(incoming, error)
@@ -338,7 +265,7 @@ class Receiving:
 
         return self._settle(incoming, written, apply)
 
-    def _acknowledge(self, incoming: _Incoming, message: UserMessage, route: Route) -> _Written:
+    def _acknowledge(self, incoming: Incoming, message: UserMessage, route: Route) -> _Written:
         """Write the acknowledgment that the message asks for, signed when it asks for that."""
         wanted = message.ack_requested
         if wanted is None:
@@ -346,10 +273,10 @@ class Receiving:
         claimed = incoming.received.signature
         references = claimed.references if claimed is not None and wanted.signed else ()
         ack = agreement.acknowledge(message, references, message_id=self._message_id(incoming), timestamp=incoming.now)
-        signer = _signer(incoming.us.sender, ack) if wanted.signed else None
+        signer = judging.signer_of(incoming.us.sender, ack) if wanted.signed else None
         return self._write(incoming, ack, signer, synchronous=route.sync_reply)
 
-    def _refuse(self, incoming: _Incoming, error: ProtocolError, *, keep: bool = True) -> Reply:
+    def _refuse(self, incoming: Incoming, error: ProtocolError, *, keep: bool = True) -> Reply:
         """Answer with a MessageError, inside the protocol (B11), and write down that something was refused.
 
         The refusal is given again to a duplicate, unless the CPA asks for a signature: whoever cannot sign does not use
@@ -357,9 +284,9 @@ class Receiving:
         """
         self._note_refusal(incoming, error)
         answer = agreement.refuse(incoming.header, error, message_id=self._message_id(incoming), timestamp=incoming.now)
-        route = _claimed_route(incoming)
+        route = judging.claimed_route(incoming)
         try:
-            written = self._write(incoming, answer, synchronous=_answers_in_response(incoming, route))
+            written = self._write(incoming, answer, synchronous=judging.answers_in_response(incoming, route))
         except ConfigurationError:  # there is no other way to those who sent it
             written = _in_response(answer)
         return self._settle(incoming, written, keep=keep and route is not None and route.signing is None)
@@ -367,7 +294,7 @@ class Receiving:
     # Answering
 
     def _write(
-        self, incoming: _Incoming, answer: Message, signer: packet.Signer | None = None, *, synchronous: bool
+        self, incoming: Incoming, answer: Message, signer: packet.Signer | None = None, *, synchronous: bool
     ) -> _Written:
         """Write an answer: into the HTTP response, or into the outbox as a message of its own, sent once (f.5).
 
@@ -393,7 +320,7 @@ class Receiving:
 
     def _settle(
         self,
-        incoming: _Incoming,
+        incoming: Incoming,
         written: _Written,
         effect: Callable[[Transaction], object] = lambda _: None,
         *,
@@ -413,157 +340,28 @@ class Receiving:
                 tx.drop_body(written.own.message_id)
         return self._answer_again(incoming, known)  # its twin was faster
 
-    def _message_id(self, incoming: _Incoming) -> str:
+    def _message_id(self, incoming: Incoming) -> str:
         return f"{self._new_id()}@{incoming.us.host}"
 
     # Writing down
 
-    def _fail(self, incoming: _Incoming, error: ProtocolError | ConfigurationError) -> Reply:
+    def _fail(self, incoming: Incoming, error: ProtocolError | ConfigurationError) -> Reply:
         """Answer with an empty 500, which changes nothing on either side."""
         self._note_refusal(incoming, error)
         return _FAILED
 
-    def _note_refusal(self, incoming: _Incoming, error: ProtocolError | ConfigurationError) -> None:
+    def _note_refusal(self, incoming: Incoming, error: ProtocolError | ConfigurationError) -> None:
         """Write down that something was refused: somebody may have to act."""
-        code = _code_of(error)
+        code = judging.code_of(error)
         log.warning("incoming.refused", extra={"message_id": incoming.message_id, "code": code})
         data: dict[str, Fact] = {"code": code, "kind": type(incoming.message).__name__}
         with self._outbox.transaction() as tx:
             tx.add_event(_event(incoming, EventName.INCOMING_REFUSED, data))
 
-    def _alarm(self, sent: StoredMessage, code: str, incoming: _Incoming) -> None:
+    def _alarm(self, sent: StoredMessage, code: str, incoming: Incoming) -> None:
         with self._outbox.transaction() as tx:
             data: dict[str, Fact] = {"reason": code, "by": incoming.message_id}
             ledger.note_message(tx, EventName.MESSAGE_ALARM, sent, incoming.now, data)
-
-
-def _us(sender: Sender, now: datetime) -> _Us | None:
-    """Return who a sender is in its CPA, also when that CPA forbids sending now; None when it knows no such party."""
-    route = sender.cpa.resolve(sender.action, party=sender.party, now=now).route
-    return _Us(sender, frozenset(route.sender.party_ids), route.our_host) if route else None
-
-
-def _ref_of(signal: Acknowledgment | MessageError) -> str:
-    """Return the MessageId that a signal answers, from wherever it stands (B17)."""
-    named = signal.ref_to_message_id if isinstance(signal, Acknowledgment) else signal.header.ref_to_message_id
-    return named or ""
-
-
-def _verify_signal(incoming: _Incoming, *, synchronous: bool) -> None:
-    """Trust the signature of a signal, or say why not.
-
-    Raises:
-        SignatureError: there is none, or it does not hold.
-        ConfigurationError: the CPA lacks a part of the other side's signal channel.
-    """
-    route = incoming.us.cpa.signals(sender=incoming.header.sender, action=incoming.header.action)
-    _verify(incoming, route.signing, synchronous=synchronous)
-
-
-def _verify(incoming: _Incoming, signing: Signing | None, *, synchronous: bool) -> None:
-    if signing is None or signing.certificate is None:
-        raise SignatureError("signature.certificate", "the CPA names no certificate for this signature")
-    packet.verify(incoming.received, signing, signing.certificate, synchronous=synchronous)
-
-
-def _check_user_message(incoming: _Incoming, message: UserMessage, route: Route) -> None:
-    """Check what is not in the header: the action, the parts, and the signature when the CPA asks for one.
-
-    Raises:
-        ProtocolError: to be answered with a MessageError.
-    """
-    if route.encrypted:
-        sentence = "the CPA asks for encryption, which is not supported"
-        raise FormatError("agreement.encrypted", sentence, ebms_code="NotSupported")
-    agreement.check_parts(message, [part.content_id for part in incoming.received.parts])
-    if route.signing is not None:
-        _verify(incoming, route.signing, synchronous=route.sync_reply)
-    if message.header.action != incoming.us.sender.result_action:
-        raise FormatError("agreement.action", "nothing here takes this action", ebms_code="NotSupported")
-
-
-def _results_in(incoming: _Incoming) -> list[BatchResultaat]:
-    """Return the results in a message. What cannot be read is not stored, and so not acknowledged.
-
-    Raises:
-        FormatError: one cannot be read, or there is none.
-    """
-    results = [parse_result(part.octets) for part in incoming.received.parts]
-    if not results:
-        raise FormatError("result.none", "the message holds no result", ebms_code="MimeProblem")
-    return results
-
-
-def _signer(sender: Sender, ack: Acknowledgment) -> packet.Signer:
-    """Return who signs an acknowledgment: what should be signed is never written unsigned.
-
-    Raises:
-        ConfigurationError: there is no key, or the CPA does not say how.
-    """
-    signing = sender.cpa.signals(sender=ack.header.sender, action="Acknowledgment").signing
-    if sender.identity is None:
-        raise ConfigurationError(Finding("key.needed", field="key", measure="no key"))
-    if signing is None:
-        raise ConfigurationError(Finding("cpa.ack-signing", field="Acknowledgment", measure="no SenderNonRepudiation"))
-    return packet.Signer(sender.identity, signing)
-
-
-def _claimed_route(incoming: _Incoming) -> Route | None:
-    """Return the route that a user message says it came by; None when the CPA has no such route."""
-    header = incoming.header
-    try:
-        return incoming.us.cpa.incoming(header.sender, header.receiver, header.service, header.action)
-    except (FormatError, ConfigurationError):
-        return None
-
-
-def _answers_in_response(incoming: _Incoming, route: Route | None) -> bool:
-    """Tell whether an error goes in the HTTP response: the CPA says so, and not the message.
-
-    Raises:
-        ConfigurationError: the CPA does not know who sent it.
-    """
-    if route is not None:
-        return route.sync_reply
-    return incoming.us.cpa.signals(sender=incoming.header.sender, action="Ping").sync
-
-
-def _with_its_send(event: exchange.Event, sent: StoredMessage) -> tuple[exchange.Event, ...]:
-    """Return what a signal in a response does, and that the message was sent once more; best effort ends at once."""
-    if isinstance(event, exchange.Warned):
-        return event, exchange.Accepted()
-    return (event,) if sent.policy is None else (exchange.Accepted(), event)
-
-
-def _event_of_error(error: MessageError) -> exchange.Event:
-    reason = ", ".join(dict.fromkeys(_known_code(one.code) for one in error.errors))
-    return exchange.Warned(reason) if error.highest_severity == "Warning" else exchange.Refused(reason)
-
-
-_ERROR_CODES: Final = frozenset(
-    {
-        "ValueNotRecognized",
-        "NotSupported",
-        "Inconsistent",
-        "OtherXml",
-        "DeliveryFailure",
-        "TimeToLiveExpired",
-        "SecurityFailure",
-        "MimeProblem",
-        "Unknown",
-    }
-)
-
-
-def _known_code(code: str) -> str:
-    """Return an errorCode that the standard has; another one is text from outside, and not shown."""
-    return code if code in _ERROR_CODES else "another errorCode"
-
-
-def _code_of(error: ProtocolError | ConfigurationError) -> str:
-    if isinstance(error, ProtocolError):
-        return error.code
-    return error.findings[0].code if error.findings else "configuration"
 
 
 def _in_response(answer: Message, signer: packet.Signer | None = None) -> _Written:
@@ -573,7 +371,7 @@ def _in_response(answer: Message, signer: packet.Signer | None = None) -> _Writt
     return _Written(Reply(status=200, headers=written.headers, body=sink.getvalue()))
 
 
-def _stored(incoming: _Incoming, written: _Written) -> StoredAnswer:
+def _stored(incoming: Incoming, written: _Written) -> StoredAnswer:
     return StoredAnswer(
         message_id=incoming.message_id,
         cpa_id=incoming.header.cpa_id,
@@ -587,5 +385,12 @@ def _stored(incoming: _Incoming, written: _Written) -> StoredAnswer:
     )
 
 
-def _event(incoming: _Incoming, name: EventName, data: Mapping[str, Fact]) -> Event:
+def _event(incoming: Incoming, name: EventName, data: Mapping[str, Fact]) -> Event:
     return Event(at=incoming.now, name=name, message_id=incoming.message_id, data=data)
+
+
+def _with_its_send(event: exchange.Event, sent: StoredMessage) -> tuple[exchange.Event, ...]:
+    """Return what a signal in a response does, and that the message was sent once more; best effort ends at once."""
+    if isinstance(event, exchange.Warned):
+        return event, exchange.Accepted()
+    return (event,) if sent.policy is None else (exchange.Accepted(), event)

@@ -24,7 +24,7 @@ FLOORS = (
     ("ebms",),
     ("outbox", "transport"),
     ("sender", "inspection", "settings"),
-    ("ledger", "receiving", "sending"),
+    ("ledger", "incoming", "receiving", "sending"),
     ("client",),
     ("local", "runs"),
 )

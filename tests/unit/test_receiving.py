@@ -739,6 +739,19 @@ class TestDoor:
         assert client.receive({}, body).status == 500
         assert events(client) == []
 
+    @pytest.mark.parametrize("odd", ["x" * 1001, "a\u200bb", "a\nb"])
+    @pytest.mark.parametrize("where", ["message_id", "ref_to_message_id", "conversation_id"])
+    def test_odd_id(self, where: str, odd: str) -> None:
+        """What goes into logs and events from outside is short and can be printed: else it is not read."""
+        partner = Partner()
+        client = sent(partner)
+        told = events(client)
+        message = partner.acknowledgment(partner.posts[0]).message
+        assert isinstance(message, Acknowledgment)
+        changed = replace(message, header=replace(message.header, **{where: odd}))  # type: ignore[arg-type] # a text
+        assert partner.write(changed).to(client).status == 500
+        assert (events(client), states(client)) == (told, [State.SENT])
+
     def test_unknown_cpa(self) -> None:
         """b.3: a CPA that is not known here: 500."""
         partner, other = Partner(), Partner(profile="osb-rm-s")
