@@ -24,10 +24,15 @@ POLICY = RetryPolicy(retries=8, interval=timedelta(hours=3), persist=timedelta(d
 CPA = "cpa"
 
 
+def way(kenmerk: str = "zaak-1", oin: OIN = OURS, **changes: Any) -> Aflevering:
+    """Return where a queued letter stands, changed here and there."""
+    made = Aflevering(oin=oin, kenmerk=kenmerk, bericht_id=bericht_id(oin, kenmerk), handed_over=MOMENT)
+    return replace(made, **changes)
+
+
 def stored(kenmerk: str = "zaak-1", oin: OIN = OURS, **changes: Any) -> StoredLetter:
-    """Return a queued letter, changed here and there."""
-    way = Aflevering(oin=oin, kenmerk=kenmerk, bericht_id=bericht_id(oin, kenmerk), handed_over=MOMENT)
-    return StoredLetter(bericht=letter(kenmerk=kenmerk), aflevering=replace(way, **changes))
+    """Return a letter with its content."""
+    return StoredLetter(bericht=letter(kenmerk=kenmerk), aflevering=way(kenmerk, oin, **changes))
 
 
 def message(message_id: str = "1@own.example", *, at: datetime = MOMENT, **changes: Any) -> StoredMessage:
@@ -60,13 +65,15 @@ def answer(message_id: str = "9@partner.example", **changes: Any) -> StoredAnswe
     return StoredAnswer(message_id=message_id, **(good | changes))
 
 
-def put(outbox: Outbox, *things: StoredLetter | StoredMessage | StoredAnswer | Event) -> None:
+def put(outbox: Outbox, *things: StoredLetter | Aflevering | StoredMessage | StoredAnswer | Event) -> None:
     """Store things, in one transaction."""
     with outbox.transaction() as tx:
         for thing in things:
             match thing:
                 case StoredLetter():
-                    tx.put_letter(thing)
+                    tx.add_letter(thing)
+                case Aflevering():
+                    tx.put_way(thing)
                 case StoredMessage():
                     tx.put_message(thing)
                 case StoredAnswer():

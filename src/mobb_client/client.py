@@ -101,13 +101,15 @@ class Client:
 
         Raises:
             BerichtError: the letter is refused; nothing was stored.
-            ConfigurationError: the CPA or the key forbids sending; the letter is stored and waits.
+            ConfigurationError: the CPA, the key or the wire forbids sending; the letter is stored and waits.
         """
         (way,) = self.enqueue([bericht])
-        self.send_due()
+        report = self.send_due()
         way = self.aflevering(way.kenmerk, oin=way.oin) or way
         if way.state is State.QUEUED:
-            self._sending.check(next(sender for sender in self._senders if way.oin in sender.oins))
+            sender = next(sender for sender in self._senders if way.oin in sender.oins)
+            if sender.cpa.cpa_id in report.blocked:
+                raise report.blocked[sender.cpa.cpa_id]
         return way
 
     def enqueue(self, berichten: Iterable[Bericht]) -> list[Aflevering]:
@@ -138,10 +140,10 @@ class Client:
         """
         oins = [OIN(oin) if isinstance(oin, str) else oin] if oin else [one for s in self._senders for one in s.oins]
         with self._outbox.transaction() as tx:
-            found = [letter for one in oins if (letter := tx.letter((one, kenmerk))) is not None]
+            found = [way for one in oins if (way := tx.way((one, kenmerk))) is not None]
         if len(found) > 1:
             raise ConfigurationError(Finding("client.oin-needed", field="oin", measure=f"{len(found)} letters"))
-        return found[0].aflevering if found else None
+        return found[0] if found else None
 
     def afleveringen(self) -> Iterator[Aflevering]:
         """Give where every letter stands, oldest first."""
@@ -196,8 +198,8 @@ class Client:
         if event.oin is None or event.kenmerk is None or event.name not in _CHANGES:
             return None
         with self._outbox.transaction() as tx:
-            letter = tx.letter((event.oin, event.kenmerk))
-        return letter.aflevering if letter and letter.aflevering.state is _CHANGES[event.name] else None
+            way = tx.way((event.oin, event.kenmerk))
+        return way if way and way.state is _CHANGES[event.name] else None
 
     # The other side
 

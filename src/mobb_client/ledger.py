@@ -15,6 +15,7 @@ from uuid import UUID
 
 from mobb_client.berichtenbox import aflevering as letters
 from mobb_client.berichtenbox.aflevering import Aflevering
+from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.resultaat import BatchResultaat, Toewijzing, Uitkomst, correlate, shown
 from mobb_client.ebms import exchange
@@ -27,31 +28,30 @@ _NOBODY: Final = UUID(int=0)
 # Letters
 
 
-def save(
-    tx: Transaction, before: StoredLetter | None, after: StoredLetter, now: datetime, by: str | None = None
-) -> None:
-    """Store a letter, no longer leased, with an event when its state changed.
+def hand_over(tx: Transaction, bericht: Bericht, way: Aflevering, now: datetime) -> None:
+    """Store a new letter."""
+    tx.add_letter(StoredLetter(bericht=bericht, aflevering=way))
+    note_letter(tx, EventName.LETTER_QUEUED, way, now, {})
+
+
+def move(tx: Transaction, before: Aflevering, after: Aflevering, now: datetime, by: str | None = None) -> None:
+    """Store where a letter stands now when that is something else than before; a new state is an event.
 
     Args:
         tx: the transaction.
-        before: the letter as it was; None for a new one.
-        after: the letter as it is now.
+        before: where it stood.
+        after: where it stands.
         now: when.
         by: MessageId of what came in and caused it.
     """
-    tx.put_letter(replace(after, leased_until=None))
-    way = after.aflevering
-    if before is not None and before.aflevering.state is way.state:
+    if after == before:
         return
-    code = None if way.verwerkingscode is None else shown(way.verwerkingscode)
-    data = {"reason": way.reason, "verwerkingscode": code, "batch_id": str(way.batch_id or "") or None, "by": by}
-    note_letter(tx, EventName(f"letter.{way.state.lower()}"), way, now, data)
-
-
-def move(tx: Transaction, letter: StoredLetter, way: Aflevering, now: datetime, by: str | None = None) -> None:
-    """Store where a letter stands now, when that is something else than before."""
-    if way != letter.aflevering:
-        save(tx, letter, replace(letter, aflevering=way), now, by)
+    tx.put_way(after)
+    if after.state is not before.state:
+        code = None if after.verwerkingscode is None else shown(after.verwerkingscode)
+        batch = None if after.batch_id is None else str(after.batch_id)
+        data: dict[str, Fact] = {"reason": after.reason, "verwerkingscode": code, "batch_id": batch, "by": by}
+        note_letter(tx, EventName(f"letter.{after.state.lower()}"), after, now, data)
 
 
 def note_letter(tx: Transaction, name: EventName, way: Aflevering, now: datetime, data: Mapping[str, Fact]) -> None:
@@ -60,17 +60,17 @@ def note_letter(tx: Transaction, name: EventName, way: Aflevering, now: datetime
     log.info(name, extra={"kenmerk": way.kenmerk, "bericht_id": str(way.bericht_id)})
 
 
-def remind(tx: Transaction, letter: StoredLetter, now: datetime) -> None:
+def remind(tx: Transaction, way: Aflevering, now: datetime) -> None:
     """Tell that a letter's result stays away. It stays where it is. Source: `berichtenbox` c.5; B71."""
-    way = letters.reminded(letter.aflevering, now)
-    save(tx, letter, replace(letter, aflevering=way), now)
-    note_letter(tx, EventName.LETTER_OVERDUE, way, now, {"batch_id": str(way.batch_id), "reason": way.reason})
+    after = letters.reminded(way, now)
+    tx.put_way(after)
+    note_letter(tx, EventName.LETTER_OVERDUE, after, now, {"batch_id": str(after.batch_id), "reason": after.reason})
 
 
 # Messages
 
 
-def begin(tx: Transaction, message: StoredMessage, held: Sequence[StoredLetter], now: datetime) -> None:
+def begin(tx: Transaction, message: StoredMessage, held: Sequence[Aflevering], now: datetime) -> None:
     """Store a message whose octets are stored, and take the letters that it holds out of the queue.
 
     Raises:
@@ -78,9 +78,8 @@ def begin(tx: Transaction, message: StoredMessage, held: Sequence[StoredLetter],
     """
     tx.put_message(message)
     note_message(tx, EventName.MESSAGE_PENDING, message, now, {"batch_id": str(message.batch_id), "letters": len(held)})
-    for letter in held:
-        way = letters.batched(letter.aflevering, message.batch_id or _NOBODY, message.message_id)
-        move(tx, letter, way, now)
+    for way in held:
+        move(tx, way, letters.batched(way, message.batch_id or _NOBODY, message.message_id), now)
 
 
 def advance(
@@ -182,9 +181,9 @@ def _each_letter(
     """Move the letters whose last message this is; one that went on in another message is left where it is."""
     if message.batch_id is None:
         return
-    for letter in tx.letters_of_batch(message.batch_id):
-        if letter.aflevering.message_id == message.message_id:
-            move(tx, letter, step(letter.aflevering), now, by)
+    for way in tx.ways_of_batch(message.batch_id):
+        if way.message_id == message.message_id:
+            move(tx, way, step(way), now, by)
 
 
 # Results
@@ -222,11 +221,11 @@ def apply_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: d
     if len(answered) == 1:
         advance(tx, answered[0], exchange.Acknowledged(), now, origin.message_id)
     ids = {message.message_id for message in answered}
-    known = _letters_spoken_of(tx, result, origin.oins, ids)
+    known = _spoken_of(tx, result, origin.oins, ids)
     found = _laid_beside(result, known.values(), is_ours=bool(answered))
     for outcome in found.uitkomsten:
-        letter = known[outcome.bericht_id]
-        _apply_outcome(tx, letter, outcome, now, origin, latest=letter.aflevering.message_id in ids)
+        way = known[outcome.bericht_id]
+        _apply_outcome(tx, way, outcome, now, origin, latest=way.message_id in ids)
     _note_oddities(tx, result, found, origin, now)
 
 
@@ -241,22 +240,24 @@ def _conversation(message: StoredMessage) -> str | None:
     return message.message.header.conversation_id if message.message else None
 
 
-def _letters_spoken_of(
+def _spoken_of(
     tx: Transaction, result: BatchResultaat, ours: Collection[OIN], message_ids: Collection[str]
-) -> dict[UUID, StoredLetter]:
+) -> dict[UUID, Aflevering]:
     """Return the letters of the messages that the result is about and those that it names, by BerichtID; only ours."""
-    named = (tx.letter_by_id(verdict.bericht_id) for verdict in result.berichten if verdict.bericht_id is not None)
-    of_batch = (one for one in tx.letters_of_batch(result.batch_id) if one.aflevering.message_id in message_ids)
-    found = [*of_batch, *(letter for letter in named if letter is not None)]
-    return {letter.aflevering.bericht_id: letter for letter in found if letter.aflevering.oin in ours}
+    batch = {way.bericht_id: way for way in tx.ways_of_batch(result.batch_id)}
+    found = {one: way for one, way in batch.items() if way.message_id in message_ids}
+    for one in (verdict.bericht_id for verdict in result.berichten if verdict.bericht_id is not None):
+        way = found.get(one) or batch.get(one) or tx.way_by_id(one)
+        if way is not None:
+            found[one] = way
+    return {one: way for one, way in found.items() if way.oin in ours}
 
 
-def _laid_beside(result: BatchResultaat, known: Iterable[StoredLetter], *, is_ours: bool) -> Toewijzing:
+def _laid_beside(result: BatchResultaat, known: Iterable[Aflevering], *, is_ours: bool) -> Toewijzing:
     """Lay a result beside the letters; a verdict on the whole batch is for those that have none on this offering."""
     sent: dict[UUID, dict[UUID, str]] = {result.batch_id: {}} if is_ours else {}
     done: set[UUID] = set()
-    for letter in known:
-        way = letter.aflevering
+    for way in known:
         sent.setdefault(way.batch_id or _NOBODY, {})[way.bericht_id] = way.kenmerk
         if way.processed is not None:
             done.add(way.bericht_id)
@@ -264,9 +265,9 @@ def _laid_beside(result: BatchResultaat, known: Iterable[StoredLetter], *, is_ou
 
 
 def _apply_outcome(  # noqa: PLR0913 - each by name
-    tx: Transaction, letter: StoredLetter, outcome: Uitkomst, now: datetime, origin: Origin, *, latest: bool
+    tx: Transaction, way: Aflevering, outcome: Uitkomst, now: datetime, origin: Origin, *, latest: bool
 ) -> None:
-    verdicts, way = outcome.resultaten, letter.aflevering
+    verdicts = outcome.resultaten
     if not verdicts:
         return
     if len({verdict.code for verdict in verdicts}) > 1:
@@ -278,7 +279,7 @@ def _apply_outcome(  # noqa: PLR0913 - each by name
         note_letter(tx, EventName.LETTER_ALARM, way, now, data)
     elif not latest and after == way:
         note_letter(tx, EventName.LETTER_LATE, way, now, data)
-    move(tx, letter, after, now, origin.message_id)
+    move(tx, way, after, now, origin.message_id)
 
 
 def _note_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: datetime) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from mobb_client import ledger
 from mobb_client.berichtenbox import aflevering as letters
-from mobb_client.berichtenbox.aflevering import Aflevering
+from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht, as_second, bericht_id
 from mobb_client.ebms import exchange
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError, TransportError
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 LEASE: Final = timedelta(minutes=30)
 """Longer than the upload of 100 MB may take; a worker that died holds on to its work for so long."""
 _AT_ONCE: Final = 1000
+_PURGED: Final = Finding("aflevering.purged", field="bericht", measure="no content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,38 +139,36 @@ class Sending:
             if not sum([self._build(sender, tally) for sender in ready]):
                 return tally.report()
 
-    def check(self, sender: Sender) -> None:
-        """Check that a sender's messages can go out now.
-
-        Raises:
-            ConfigurationError: the CPA, the key or the trust on the wire forbids it.
-        """
-        sender.route(self._now())
-        self._wire_of(sender)
-
     def _expire(self, tally: _Tally) -> None:
         now = self._now()
         while late := self._outbox.expiring(now, _AT_ONCE):
-            for message in late:
-                self._age(message, now, tally)
+            if not sum([self._age(message, now, tally) for message in late]):
+                return  # all were settled by somebody else meanwhile
 
-    def _age(self, message: StoredMessage, now: datetime, tally: _Tally) -> None:
+    def _age(self, message: StoredMessage, now: datetime, tally: _Tally) -> bool:
         """Let a message expire when its time has come, or be sent no more when it may have been forgotten."""
         with self._outbox.transaction() as tx:
             current = tx.message(message.message_id)
-            if current is not None and not current.entry.is_final:
-                after = ledger.advance(tx, current, exchange.Tick(), now)
-                tally.counts["expired"] += after.entry.is_final
+            if current is None or current.entry.is_final:
+                return False
+            after = ledger.advance(tx, current, exchange.Tick(), now)
+        tally.counts["expired"] += after.entry.is_final
+        return after.entry.is_final
 
     def _remind(self, tally: _Tally) -> None:
         now = self._now()
         while overdue := self._outbox.overdue(now, _AT_ONCE):
-            with self._outbox.transaction() as tx:
-                for key in (letter.key for letter in overdue):
-                    letter = tx.letter(key)
-                    if letter is not None and letter.aflevering.wants_reminder(now):
-                        ledger.remind(tx, letter, now)
-                        tally.counts["overdue"] += 1
+            told = self._remind_of([way.key for way in overdue], now)
+            tally.counts["overdue"] += told
+            if not told:
+                return  # somebody else was faster
+
+    def _remind_of(self, keys: Iterable[Key], now: datetime) -> int:
+        with self._outbox.transaction() as tx:
+            ways = [way for key in keys if (way := tx.way(key)) is not None and way.wants_reminder(now)]
+            for way in ways:
+                ledger.remind(tx, way, now)
+        return len(ways)
 
     # Letters into messages
 
@@ -180,14 +179,15 @@ class Sending:
         if not leased:
             return 0
         try:
-            self.check(sender)
+            sender.route(now)
+            self._wire_of(sender)  # without trust or key no message is made that could only fail
             for outgoing in self._outgoing(sender, leased, now):
                 tally.counts["built"] += self._store_or_part(outgoing)
         except OutboxError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the other senders' letters go on (B37)
             self._block(sender, error, tally)
-            self._release(leased)
+            self._release(letter.aflevering.key for letter in leased)
         return len(leased)
 
     def _outgoing(self, sender: Sender, leased: Sequence[StoredLetter], now: datetime) -> Iterator[Outgoing]:
@@ -203,17 +203,20 @@ class Sending:
                 yield replace(outgoing, batch=replace(outgoing.batch, batch_id=batch_id or outgoing.batch.batch_id))
 
     def _still_good(self, sender: Sender, letter: StoredLetter, now: datetime) -> Bericht | None:
-        """Return the letter as it can go now, or None when its dates passed and a person must look.
+        """Return the letter as it can go now, or None when it cannot: then a person must look.
 
         A letter that waited until after its PublicatieDatum goes without one: it would have been visible by now.
         """
         bericht = letter.bericht
         if bericht is None:
+            self._put_aside(letter.aflevering.key, _PURGED)
             return None
-        if bericht.publicatiedatum is not None and as_second(bericht.publicatiedatum) <= as_second(now):
+        if _is_public(bericht, now):
             bericht = replace(bericht, publicatiedatum=None)
+            with self._outbox.transaction() as tx:
+                ledger.note_letter(tx, EventName.LETTER_UNDATED, letter.aflevering, now, {})
         if errors := bericht.date_errors(now, sender.regels):
-            self._put_aside(letter.key, errors[0].finding, now)
+            self._put_aside(letter.aflevering.key, errors[0].finding)
             return None
         return bericht
 
@@ -227,17 +230,17 @@ class Sending:
                     raise
                 bad = {error.kenmerk: error.errors[0], **outgoing.changed()}
                 for kenmerk, fault in bad.items():
-                    self._put_aside((outgoing.batch.oin, kenmerk), fault.finding, self._now())
+                    self._put_aside((outgoing.batch.oin, kenmerk), fault.finding)
                 rest = outgoing.without(bad)
                 if rest is None:
                     return False
                 outgoing = rest
 
-    def _put_aside(self, key: Key, finding: Finding, now: datetime) -> None:
+    def _put_aside(self, key: Key, finding: Finding) -> None:
         with self._outbox.transaction() as tx:
-            letter = tx.letter(key)
-            if letter is not None and letter.aflevering.state is letters.State.QUEUED:
-                ledger.move(tx, letter, letters.unbuildable(letter.aflevering, finding), now)
+            way = tx.way(key)
+            if way is not None and way.state is State.QUEUED:
+                ledger.move(tx, way, letters.unbuildable(way, finding), self._now())
 
     def _store(self, outgoing: Outgoing) -> bool:
         """Store a message's octets, then the message and its letters' membership in one transaction.
@@ -247,23 +250,21 @@ class Sending:
         message_id, batch = outgoing.message.header.message_id, outgoing.batch
         message = _stored(outgoing, self._outbox.write_body(message_id, outgoing.write))
         with self._outbox.transaction() as tx:
-            found = [tx.letter((batch.oin, bericht.kenmerk)) for bericht in batch.berichten]
-            held = [one for one in found if one is not None and one.aflevering.state is letters.State.QUEUED]
+            found = [tx.way((batch.oin, bericht.kenmerk)) for bericht in batch.berichten]
+            held = [way for way in found if way is not None and way.state is State.QUEUED]
             if len(held) == len(found):
-                _note_undated(tx, held, batch.berichten, message.created)
                 ledger.begin(tx, message, held, message.created)
                 return True
             tx.drop_body(message_id)
-        self._release(held)
+        self._release(way.key for way in held)
         return False
 
-    def _release(self, leased: Iterable[StoredLetter]) -> None:
+    def _release(self, keys: Iterable[Key]) -> None:
         """Let go of letters that did not get into a message after all."""
         with self._outbox.transaction() as tx:
-            for key in (letter.key for letter in leased):
-                letter = tx.letter(key)
-                if letter is not None and letter.aflevering.state is letters.State.QUEUED:
-                    tx.put_letter(replace(letter, leased_until=None))
+            for way in (tx.way(key) for key in keys):
+                if way is not None and way.state is State.QUEUED:
+                    tx.put_way(way)
 
     def _block(self, sender: Sender, error: Exception, tally: _Tally) -> None:
         """Leave a sender's letters where they are, and say why: in the report, and once in an event."""
@@ -304,7 +305,8 @@ class Sending:
                 ledger.note_message(tx, EventName.MESSAGE_ALARM, current, now, {"reason": found.alarm})
             by = found.answer.message_id if found.answer else None
             for event in found.events:
-                current = ledger.advance(tx, current, event, now, by)
+                cause = None if isinstance(event, exchange.Accepted) else by
+                current = ledger.advance(tx, current, event, now, cause)
             if found.answer is not None and tx.answer(found.answer.message_id) is None:
                 tx.put_answer(found.answer)
         tally.counts["attempted"] += 1
@@ -361,7 +363,7 @@ def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetim
     if errors := bericht.date_errors(now, sender.regels):
         raise BerichtError(bericht.kenmerk, errors)
     way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
-    ledger.save(tx, None, StoredLetter(bericht=bericht, aflevering=way), now)
+    ledger.hand_over(tx, bericht, way, now)
     return way
 
 
@@ -383,11 +385,9 @@ def _repeated(known: StoredLetter, bericht: Bericht) -> Aflevering:
     return known.aflevering
 
 
-def _note_undated(tx: Transaction, held: Iterable[StoredLetter], written: Iterable[Bericht], now: datetime) -> None:
-    """Write down which letters go without the PublicatieDatum that they were given."""
-    for letter, bericht in zip(held, written, strict=True):
-        if letter.bericht is not None and letter.bericht.publicatiedatum != bericht.publicatiedatum:
-            ledger.note_letter(tx, EventName.LETTER_UNDATED, letter.aflevering, now, {})
+def _is_public(bericht: Bericht, now: datetime) -> bool:
+    """Tell whether the moment from which a letter may be seen has passed, in the whole seconds that are written."""
+    return bericht.publicatiedatum is not None and as_second(bericht.publicatiedatum) <= as_second(now)
 
 
 def _stored(outgoing: Outgoing, written: Written) -> StoredMessage:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests import letters
 from tests.letters import BSNS, letter
-from tests.partner import INTERVAL, NOTHING, TIME_TO_LIVE, Partner, Post, every_event, names, some_letters, states
+from tests.partner import INTERVAL, NOTHING, TIME_TO_LIVE, Partner, Post, every_event, names, some_letters, states, way
 
 from mobb_client.berichtenbox.aflevering import BACK_OFF, State
 from mobb_client.berichtenbox.regels import Regels
@@ -299,16 +299,14 @@ class TestPoison:
         assert states(client) == [State.BATCHED]
 
     def test_letter_purged_too_early(self) -> None:
-        """A queued letter without content cannot leave, and keeps nobody else."""
-        partner = Partner()
-        client = partner.client()
-        client.enqueue(some_letters(2))
-        with client._outbox.transaction() as tx:
-            found = tx.letter((next(client.afleveringen()).oin, "zaak-1"))
-            assert found is not None
-            tx.put_letter(type(found)(bericht=None, aflevering=found.aflevering))
+        """A queued letter without content cannot leave: a person's, and it keeps nobody else."""
+        partner, outbox = Partner(), MemoryOutbox()
+        client = partner.client(outbox=outbox)
+        first, _ = client.enqueue(some_letters(2))
+        outbox._tables.contents[first.key] = None
         client.send_due()
-        assert states(client) == [State.QUEUED, State.SENT]
+        assert states(client) == [State.HUMAN, State.SENT]
+        assert way(client).reason == "aflevering.purged"
 
     def test_other_side_of_one_sender(self) -> None:
         """B37: one partner that refuses everything does not keep the letters to another."""

@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.letters import NIL, answer, verdict
+from tests.letters import NIL, answer, letter, verdict
 from tests.material import MOMENT
 from tests.messages import user_message
 from tests.reference import ROOT
-from tests.stored import CPA, OURS, POLICY, THEIRS, message, stored
+from tests.stored import CPA, OURS, POLICY, THEIRS, message, way
 
 from mobb_client import ledger
 from mobb_client.berichtenbox.aflevering import Aflevering, ForbiddenEdgeError, State
@@ -40,7 +40,7 @@ class World:
         """Put letters in the queue."""
         with self.outbox.transaction() as tx:
             for kenmerk in kenmerken:
-                ledger.save(tx, None, stored(kenmerk, oin), MOMENT)
+                ledger.hand_over(tx, letter(kenmerk=kenmerk), way(kenmerk, oin), MOMENT)
 
     def begin(
         self, message_id: str, *kenmerken: str, oin: OIN = OURS, batch: UUID | None = BATCH, **changes: Any
@@ -50,7 +50,7 @@ class World:
         sent = replace(sent, header=replace(sent.header, conversation_id=f"about {message_id}"))
         self.outbox.write_body(message_id, lambda sink: sink.write(b"octets"))
         with self.outbox.transaction() as tx:
-            held = [letter for kenmerk in kenmerken if (letter := tx.letter((oin, kenmerk)))]
+            held = [found for kenmerk in kenmerken if (found := tx.way((oin, kenmerk)))]
             made = message(message_id, batch_id=batch, message=sent, **changes)
             ledger.begin(tx, made, held, MOMENT)
 
@@ -92,11 +92,11 @@ class World:
     @property
     def states(self) -> dict[str, str]:
         """Where each letter stands, by kenmerk."""
-        return {way.kenmerk: str(way.state) for way in self.outbox.afleveringen()}
+        return {one.kenmerk: str(one.state) for one in self.outbox.afleveringen()}
 
     def way(self, kenmerk: str) -> Aflevering:
         """Return where a letter stands."""
-        return next(way for way in self.outbox.afleveringen() if way.kenmerk == kenmerk)
+        return next(one for one in self.outbox.afleveringen() if one.kenmerk == kenmerk)
 
     def names(self, start: str = "") -> list[str]:
         """Return the names of the events that begin so."""
@@ -122,7 +122,7 @@ class TestMessage:
     """Letters follow their message."""
 
     @pytest.mark.parametrize(
-        ("policy", "event", "state", "letter"),
+        ("policy", "event", "state", "after"),
         [
             (POLICY, exchange.Accepted(), "SENT", "SENT"),
             (POLICY, exchange.Unreachable("http.unavailable"), "PENDING", "BATCHED"),
@@ -135,11 +135,11 @@ class TestMessage:
             (None, exchange.Refused("http.not-found"), "FAILED", "HUMAN"),
         ],
     )
-    def test_event(self, world: World, policy: Any, event: exchange.Event, state: str, letter: str) -> None:
+    def test_event(self, world: World, policy: Any, event: exchange.Event, state: str, after: str) -> None:
         """f.3: each row of the table, for a reliable message and for best effort, and the letter that is in it."""
         world.offered("zaak-1", policy=policy, entry=exchange.begin(MOMENT, policy))
         world.happens(event)
-        assert (world.message().entry.state, world.states) == (state, {"zaak-1": letter})
+        assert (world.message().entry.state, world.states) == (state, {"zaak-1": after})
 
     def test_expired(self, world: World) -> None:
         """f.3, design 1: an expired message's letters are queued again once; the second time a person has them."""
@@ -468,9 +468,9 @@ def test_reminder(world: World) -> None:
     world.offered("zaak-1")
     world.happens(exchange.Acknowledged())
     with world.outbox.transaction() as tx:
-        letter = tx.letter((OURS, "zaak-1"))
-        assert letter is not None
-        ledger.remind(tx, letter, LATER + timedelta(hours=24))
+        found = tx.way((OURS, "zaak-1"))
+        assert found is not None
+        ledger.remind(tx, found, LATER + timedelta(hours=24))
     assert world.states == {"zaak-1": "ACKNOWLEDGED"}
     assert world.data(EventName.LETTER_OVERDUE) == {"batch_id": str(BATCH), "reason": "aflevering.overdue"}
 

@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 from tests.material import MOMENT
-from tests.stored import BATCH, CPA, OURS, THEIRS, answer, message, put, stored
+from tests.stored import BATCH, CPA, OURS, THEIRS, answer, message, put, stored, way
 
 from mobb_client.berichtenbox.aflevering import State, acknowledged, batched, reminded
 from mobb_client.berichtenbox.bericht import bericht_id
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.ebms import exchange
-from mobb_client.errors import OutboxError
+from mobb_client.errors import Finding, OutboxError
 from mobb_client.outbox.contract import (
     Event,
     EventName,
@@ -49,7 +49,7 @@ def event(name: EventName = EventName.LETTER_QUEUED, **changes: Any) -> Event:
 def leased(outbox: Outbox, *oins: OIN, now: datetime = MOMENT, limit: int = 10) -> list[str]:
     """Lease letters for an hour, and return their kenmerken."""
     found = outbox.lease_letters(oins or [OURS], now, now + HOUR, limit)
-    assert all(letter.leased_until == now + HOUR for letter in found)
+    assert all(letter.bericht and letter.bericht.kenmerk == letter.aflevering.kenmerk for letter in found)
     return [letter.aflevering.kenmerk for letter in found]
 
 
@@ -65,12 +65,25 @@ class TestTransaction:
 
     def test_round_trip(self, outbox: Outbox) -> None:
         """What is stored comes back as it was, from another transaction."""
-        full = stored(state=State.BATCHED, batch_id=BATCH, message_id="1@own.example", not_before=MOMENT, resends=2)
-        full = replace(full, leased_until=MOMENT + HOUR)
+        full = stored(
+            state=State.HUMAN,
+            acknowledged=MOMENT,
+            processed=MOMENT + HOUR,
+            verwerkingscode="Nieuw & anders",
+            stadium="Zoë",
+            finding=Finding("result.twice", field="verwerkingscode", measure="a, b", limit=3),
+            batch_id=BATCH,
+            message_id="1@own.example",
+            not_before=MOMENT,
+            alarm_at=MOMENT,
+            resends=2,
+            expired=1,
+        )
         put(outbox, full, message(), answer())
         with outbox.transaction() as tx:
-            assert tx.letter(full.key) == full
-            assert tx.letter_by_id(full.aflevering.bericht_id) == full
+            assert tx.letter(full.aflevering.key) == full
+            assert tx.way(full.aflevering.key) == full.aflevering
+            assert tx.way_by_id(full.aflevering.bericht_id) == full.aflevering
             assert tx.message("1@own.example") == message()
             assert tx.answer("9@partner.example") == answer()
 
@@ -78,20 +91,21 @@ class TestTransaction:
         """What is not there is None, and of an unknown batch there is nothing."""
         with outbox.transaction() as tx:
             assert tx.letter((OURS, "zaak-1")) is None
-            assert tx.letter_by_id(UUID(int=1)) is None
+            assert tx.way((OURS, "zaak-1")) is None
+            assert tx.way_by_id(UUID(int=1)) is None
             assert tx.message("1@own.example") is None
             assert tx.answer("9@partner.example") is None
-            assert not tx.letters_of_batch(BATCH)
+            assert not tx.ways_of_batch(BATCH)
             assert not tx.messages_of_batch(BATCH)
 
     def test_replaces(self, outbox: Outbox) -> None:
-        """B47: storing again replaces, and there is one of each."""
+        """B47: storing again replaces, and there is one of each; a letter's content stays."""
         put(outbox, stored(), message(), answer())
-        put(outbox, stored(resends=1), message(size=6), answer(status=204))
+        put(outbox, way(resends=1), message(size=6), answer(status=204))
         with outbox.transaction() as tx:
             found = tx.letter((OURS, "zaak-1")), tx.message("1@own.example"), tx.answer("9@partner.example")
         assert found == (stored(resends=1), message(size=6), answer(status=204))
-        assert [way.resends for way in outbox.afleveringen()] == [1]
+        assert [one.resends for one in outbox.afleveringen()] == [1]
 
     def test_rolled_back(self, outbox: Outbox) -> None:
         """A block that raises leaves nothing of what it did, new or changed, and what was there is there."""
@@ -99,8 +113,8 @@ class TestTransaction:
         outbox.write_body("1@own.example", lambda sink: sink.write(b"hello"))
 
         def fail(tx: Transaction) -> None:
-            tx.put_letter(stored(state=State.BATCHED, batch_id=BATCH))
-            tx.put_letter(stored("zaak-2"))
+            tx.put_way(way(state=State.BATCHED, batch_id=BATCH))
+            tx.add_letter(stored("zaak-2"))
             tx.put_message(message(entry=replace(message().entry, next_attempt=None)))
             tx.put_message(message("2@own.example"))
             tx.put_answer(answer())
@@ -113,8 +127,8 @@ class TestTransaction:
         with outbox.transaction() as tx:
             assert tx.letter((OURS, "zaak-1")) == stored()
             assert tx.letter((OURS, "zaak-2")) is None
-            assert tx.letter_by_id(bericht_id(OURS, "zaak-2")) is None
-            assert not tx.letters_of_batch(BATCH)
+            assert tx.way_by_id(bericht_id(OURS, "zaak-2")) is None
+            assert not tx.ways_of_batch(BATCH)
             assert [one.message_id for one in tx.messages_of_batch(BATCH)] == ["1@own.example"]
             assert tx.answer("9@partner.example") is None
         assert [one.name for one in outbox.events()] == ["letter.queued"]
@@ -125,10 +139,10 @@ class TestTransaction:
     def test_reads_its_own_changes(self, outbox: Outbox) -> None:
         """Within a transaction what was changed is seen."""
         with outbox.transaction() as tx:
-            tx.put_letter(stored())
+            tx.add_letter(stored())
             assert tx.letter((OURS, "zaak-1")) == stored()
-            tx.put_letter(stored(state=State.BATCHED, batch_id=BATCH))
-            assert [one.aflevering.state for one in tx.letters_of_batch(BATCH)] == [State.BATCHED]
+            tx.put_way(way(state=State.BATCHED, batch_id=BATCH))
+            assert [one.state for one in tx.ways_of_batch(BATCH)] == [State.BATCHED]
 
     def test_one_at_a_time(self, outbox: Outbox) -> None:
         """What one transaction has read, no other changes before its end: nothing is lost between two threads."""
@@ -137,17 +151,16 @@ class TestTransaction:
         def count() -> None:
             for _ in range(50):
                 with outbox.transaction() as tx:
-                    found = tx.letter((OURS, "zaak-1"))
+                    found = tx.way((OURS, "zaak-1"))
                     assert found is not None
-                    way = replace(found.aflevering, resends=found.aflevering.resends + 1)
-                    tx.put_letter(replace(found, aflevering=way))
+                    tx.put_way(replace(found, resends=found.resends + 1))
 
         threads = [threading.Thread(target=count) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert [way.resends for way in outbox.afleveringen()] == [200]
+        assert [one.resends for one in outbox.afleveringen()] == [200]
 
 
 class TestBatches:
@@ -156,10 +169,10 @@ class TestBatches:
     def test_letters_follow(self, outbox: Outbox) -> None:
         """A letter that went on in another batch is no longer of the first."""
         put(outbox, stored("zaak-1", batch_id=BATCH), stored("zaak-2", batch_id=BATCH), stored("zaak-3"))
-        put(outbox, stored("zaak-2", batch_id=UUID(int=8)))
+        put(outbox, way("zaak-2", batch_id=UUID(int=8)))
         with outbox.transaction() as tx:
-            assert [one.aflevering.kenmerk for one in tx.letters_of_batch(BATCH)] == ["zaak-1"]
-            assert [one.aflevering.kenmerk for one in tx.letters_of_batch(UUID(int=8))] == ["zaak-2"]
+            assert [one.kenmerk for one in tx.ways_of_batch(BATCH)] == ["zaak-1"]
+            assert [one.kenmerk for one in tx.ways_of_batch(UUID(int=8))] == ["zaak-2"]
 
     def test_messages(self, outbox: Outbox) -> None:
         """Every message that carried the batch; signals carry none."""
@@ -181,9 +194,9 @@ class TestQueue:
     def test_only_queued(self, outbox: Outbox) -> None:
         """A letter that is somewhere else is not given out, whatever it was before."""
         put(outbox, stored("zaak-1"), stored("zaak-2"))
-        put(outbox, stored("zaak-1", state=State.BATCHED))
+        put(outbox, way("zaak-1", state=State.BATCHED))
         assert leased(outbox) == ["zaak-2"]
-        put(outbox, stored("zaak-1"))
+        put(outbox, way("zaak-1"))
         assert leased(outbox) == ["zaak-1"]
 
     def test_whose(self, outbox: Outbox) -> None:
@@ -204,8 +217,21 @@ class TestQueue:
         assert leased(outbox) == ["zaak-1"]
         assert leased(outbox, now=MOMENT + HOUR - timedelta(seconds=1)) == []
         assert leased(outbox, now=MOMENT + HOUR) == ["zaak-1"]
-        put(outbox, stored())
+        put(outbox, way())
         assert leased(outbox, now=MOMENT + HOUR) == ["zaak-1"]
+
+    def test_lease_survives_a_failure(self, outbox: Outbox) -> None:
+        """A transaction that is taken back ends no lease."""
+        put(outbox, stored())
+        leased(outbox)
+
+        def fail(tx: Transaction) -> None:
+            tx.put_way(way())
+            raise KeyError
+
+        with pytest.raises(KeyError), outbox.transaction() as tx:
+            fail(tx)
+        assert leased(outbox) == []
 
     def test_each_to_one(self, outbox: Outbox) -> None:
         """B36: two workers at the same time share the letters, and none is given out twice."""
@@ -278,15 +304,15 @@ class TestDue:
 
     def test_overdue(self, outbox: Outbox) -> None:
         """B71: acknowledged letters of which it is time to tell; once told they rest for a day."""
-        way = acknowledged(batched(stored().aflevering, BATCH, "1@x"), MOMENT)
-        put(outbox, replace(stored(), aflevering=way), stored("zaak-2"))
+        under_way = acknowledged(batched(way(), BATCH, "1@x"), MOMENT)
+        put(outbox, stored(), stored("zaak-2"), under_way)
         later = MOMENT + timedelta(hours=24)
         assert not outbox.overdue(later - timedelta(seconds=1), 10)
-        assert [one.aflevering.kenmerk for one in outbox.overdue(later, 10)] == ["zaak-1"]
-        put(outbox, replace(stored(), aflevering=reminded(way, later)))
+        assert list(outbox.overdue(later, 10)) == [under_way]
+        put(outbox, reminded(under_way, later))
         assert not outbox.overdue(later, 10)
         assert outbox.overdue(later + timedelta(hours=24), 10)
-        put(outbox, replace(stored(), aflevering=replace(way, state=State.DELIVERED)))
+        put(outbox, replace(under_way, state=State.DELIVERED))
         assert not outbox.overdue(later + timedelta(days=9), 10)
 
 
@@ -372,6 +398,8 @@ class TestEvents:
 def test_afleveringen(outbox: Outbox) -> None:
     """Every letter's way, in the order in which they came, as it was when the reading began."""
     put(outbox, stored("zaak-2"), stored("zaak-1"))
-    put(outbox, stored("zaak-2", state=State.BATCHED))
-    found = outbox.afleveringen()
-    assert [(way.kenmerk, way.state) for way in found] == [("zaak-2", State.BATCHED), ("zaak-1", State.QUEUED)]
+    put(outbox, way("zaak-2", state=State.BATCHED))
+    assert [(one.kenmerk, one.state) for one in outbox.afleveringen()] == [
+        ("zaak-2", State.BATCHED),
+        ("zaak-1", State.QUEUED),
+    ]

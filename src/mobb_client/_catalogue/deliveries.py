@@ -26,6 +26,13 @@ DELIVERIES: dict[str, Entry] = {
         do_en="do not send it again, and do not print it: ask Logius what became of the batch",
         do_nl="verstuur niet opnieuw en druk niet af: vraag Logius wat er van de batch geworden is",
     ),
+    "aflevering.purged": entry(
+        en="a letter of which the content is still there when it is sent",
+        nl="een brief waarvan de inhoud er nog is wanneer hij verstuurd wordt",
+        source=_DESIGN,
+        do_en="offer the letter again under another kenmerk",
+        do_nl="bied de brief opnieuw aan onder een ander kenmerk",
+    ),
     "client.sender": entry(
         en="at least one sender",
         nl="ten minste één afzender",

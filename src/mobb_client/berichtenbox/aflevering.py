@@ -86,6 +86,11 @@ class Aflevering:
     expired: int = 0
 
     @property
+    def key(self) -> tuple[OIN, str]:
+        """What names the letter."""
+        return self.oin, self.kenmerk
+
+    @property
     def is_ended(self) -> bool:
         """Whether it is in one of the three places where letters end."""
         return self.state in ENDINGS

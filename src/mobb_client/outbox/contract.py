@@ -22,7 +22,7 @@ from mobb_client.ebms.exchange import Entry
 from mobb_client.ebms.message import DigestReference, UserMessage
 
 Key = tuple[OIN, str]
-"""What names a letter: the OIN it is sent for, and the caller's kenmerk."""
+"""What names a letter: the OIN it is sent for, and the caller's kenmerk (`Aflevering.key`)."""
 
 MessageKind = Literal["letters", "signal"]
 
@@ -31,22 +31,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLetter:
-    """A letter with all that is known of its way.
+    """A letter with its content, which never changes, and its way, which does.
 
     Args:
-        bericht: its content; None once that was purged.
+        bericht: its content; None once that was purged. A store may read attachments when they are written.
         aflevering: where it stands.
-        leased_until: no other worker puts it in a message before then.
     """
 
     bericht: Bericht | None
     aflevering: Aflevering
-    leased_until: datetime | None = None
-
-    @property
-    def key(self) -> Key:
-        """What names it."""
-        return self.aflevering.oin, self.aflevering.kenmerk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,19 +162,28 @@ class Event:
 
 
 class Transaction(Protocol):
-    """What can be read and changed together. Everything read in it is locked until it ends."""
+    """What can be read and changed together. Everything read in it is locked until it ends.
+
+    Of a letter mostly its way is wanted: a thousand of them move with one message, and no content is read for that.
+    """
 
     def letter(self, key: Key) -> StoredLetter | None:
-        """Return one letter."""
+        """Return one letter with its content."""
 
-    def put_letter(self, letter: StoredLetter) -> None:
-        """Store a letter, new or changed."""
+    def add_letter(self, letter: StoredLetter) -> None:
+        """Store a new letter."""
 
-    def letters_of_batch(self, batch_id: UUID) -> Sequence[StoredLetter]:
-        """Return the letters whose last batch this was."""
+    def way(self, key: Key) -> Aflevering | None:
+        """Return where one letter stands."""
 
-    def letter_by_id(self, bericht_id: UUID) -> StoredLetter | None:
-        """Return the letter with a BerichtID."""
+    def way_by_id(self, bericht_id: UUID) -> Aflevering | None:
+        """Return where the letter with a BerichtID stands."""
+
+    def ways_of_batch(self, batch_id: UUID) -> Sequence[Aflevering]:
+        """Return where the letters stand whose last batch this was."""
+
+    def put_way(self, way: Aflevering) -> None:
+        """Store where a letter stands now; a lease on it ends."""
 
     def message(self, message_id: str) -> StoredMessage | None:
         """Return one message that goes out."""
@@ -216,7 +218,7 @@ class Outbox(Protocol):
     ) -> Sequence[StoredLetter]:
         """Return letters of these OINs that may go into a message now, oldest first, leased to the caller.
 
-        No other call gets them before `until`; a transaction that stores them again ends the lease.
+        No other call gets them before `until`; a transaction that stores their way ends the lease.
         """
 
     def lease_due(self, cpa_ids: Collection[str], now: datetime, until: datetime) -> StoredMessage | None:
@@ -228,8 +230,8 @@ class Outbox(Protocol):
     def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
         """Return messages without a final state whose time to live has passed."""
 
-    def overdue(self, now: datetime, limit: int) -> Sequence[StoredLetter]:
-        """Return letters of which it is time to tell that their result stays away (`Aflevering.wants_reminder`)."""
+    def overdue(self, now: datetime, limit: int) -> Sequence[Aflevering]:
+        """Return the ways of letters whose result stays away, and it is time to tell (`Aflevering.wants_reminder`)."""
 
     def write_body(self, message_id: str, write: Callable[[BinaryIO], _T]) -> _T:
         """Store a message's octets, written by `write` into a seekable file, and return what `write` returns.

@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeVar
 from uuid import UUID
 
 from mobb_client.berichtenbox.aflevering import Aflevering, State
+from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import OutboxError
 from mobb_client.outbox.contract import Event, Key, StoredAnswer, StoredLetter, StoredMessage, Transaction
@@ -25,7 +26,9 @@ _Index = dict[_K, None]
 
 @dataclass(slots=True)
 class _Tables:
-    letters: dict[Key, StoredLetter] = field(default_factory=dict)
+    contents: dict[Key, Bericht | None] = field(default_factory=dict)
+    ways: dict[Key, Aflevering] = field(default_factory=dict)
+    leases: dict[Key, datetime] = field(default_factory=dict)
     messages: dict[str, StoredMessage] = field(default_factory=dict)
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -63,17 +66,16 @@ class MemoryOutbox:
     ) -> Sequence[StoredLetter]:
         """Return queued letters, oldest first, leased until a moment."""
         wanted = frozenset(oins)
-
-        def is_free(letter: StoredLetter) -> bool:
-            way = letter.aflevering
-            return way.oin in wanted and _is_past(way.not_before, now) and _is_past(letter.leased_until, now)
-
         with self._lock:
             tables = self._tables
-            found = _scan(tables.queued, tables.letters, _is_queued, is_free, limit)
-            leased = [replace(letter, leased_until=until) for letter in found]
-            tables.letters.update({letter.key: letter for letter in leased})
-            return leased
+
+            def is_free(way: Aflevering) -> bool:
+                leased = tables.leases.get(way.key)
+                return way.oin in wanted and _is_past(way.not_before, now) and _is_past(leased, now)
+
+            found = _scan(tables.queued, tables.ways, _is_queued, is_free, limit)
+            tables.leases.update({way.key: until for way in found})
+            return [StoredLetter(bericht=tables.contents[way.key], aflevering=way) for way in found]
 
     def lease_due(self, cpa_ids: Collection[str], now: datetime, until: datetime) -> StoredMessage | None:
         """Return the next message that is due, leased until a moment."""
@@ -94,17 +96,11 @@ class MemoryOutbox:
     def _open_messages(self, is_wanted: Callable[[StoredMessage], bool]) -> list[StoredMessage]:
         return _scan(self._tables.open_messages, self._tables.messages, _is_open, is_wanted)
 
-    def overdue(self, now: datetime, limit: int) -> Sequence[StoredLetter]:
+    def overdue(self, now: datetime, limit: int) -> Sequence[Aflevering]:
         """Return acknowledged letters of which it is time to tell somebody."""
         with self._lock:
             tables = self._tables
-            return _scan(
-                tables.acknowledged,
-                tables.letters,
-                _is_acknowledged,
-                lambda letter: letter.aflevering.wants_reminder(now),
-                limit,
-            )
+            return _scan(tables.acknowledged, tables.ways, _is_acknowledged, lambda way: way.wants_reminder(now), limit)
 
     def write_body(self, message_id: str, write: Callable[[BinaryIO], _V]) -> _V:
         """Keep the octets."""
@@ -139,7 +135,7 @@ class MemoryOutbox:
     def afleveringen(self) -> Iterator[Aflevering]:
         """Give every letter's way."""
         with self._lock:
-            found = [letter.aflevering for letter in self._tables.letters.values()]
+            found = list(self._tables.ways.values())
         yield from found
 
     def close(self) -> None:
@@ -177,12 +173,12 @@ def _has_come(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
-def _is_queued(letter: StoredLetter) -> bool:
-    return letter.aflevering.state is State.QUEUED
+def _is_queued(way: Aflevering) -> bool:
+    return way.state is State.QUEUED
 
 
-def _is_acknowledged(letter: StoredLetter) -> bool:
-    return letter.aflevering.state is State.ACKNOWLEDGED
+def _is_acknowledged(way: Aflevering) -> bool:
+    return way.state is State.ACKNOWLEDGED
 
 
 def _is_open(message: StoredMessage) -> bool:
@@ -216,27 +212,40 @@ class _Work:
             self._tables.bodies.pop(message_id, None)
 
     def letter(self, key: Key) -> StoredLetter | None:
-        return self._tables.letters.get(key)
+        way = self._tables.ways.get(key)
+        return None if way is None else StoredLetter(bericht=self._tables.contents[key], aflevering=way)
 
-    def put_letter(self, letter: StoredLetter) -> None:
-        tables, way = self._tables, letter.aflevering
-        self._put(tables.letters, letter.key, letter)
-        tables.keys_by_id[way.bericht_id] = letter.key
-        if way.batch_id is not None:
-            tables.keys_by_batch.setdefault(way.batch_id, {})[letter.key] = None
-        if way.state is State.QUEUED:
-            tables.queued[letter.key] = None
-        if way.state is State.ACKNOWLEDGED:
-            tables.acknowledged[letter.key] = None
+    def add_letter(self, letter: StoredLetter) -> None:
+        self._put(self._tables.contents, letter.aflevering.key, letter.bericht)
+        self._tables.keys_by_id[letter.aflevering.bericht_id] = letter.aflevering.key
+        self.put_way(letter.aflevering)
 
-    def letters_of_batch(self, batch_id: UUID) -> Sequence[StoredLetter]:
-        keys = self._tables.keys_by_batch.get(batch_id, {})
-        found = (self._tables.letters.get(key) for key in keys)
-        return [letter for letter in found if letter is not None and letter.aflevering.batch_id == batch_id]
+    def way(self, key: Key) -> Aflevering | None:
+        return self._tables.ways.get(key)
 
-    def letter_by_id(self, bericht_id: UUID) -> StoredLetter | None:
+    def way_by_id(self, bericht_id: UUID) -> Aflevering | None:
         key = self._tables.keys_by_id.get(bericht_id)
-        return None if key is None else self._tables.letters.get(key)
+        return None if key is None else self._tables.ways.get(key)
+
+    def ways_of_batch(self, batch_id: UUID) -> Sequence[Aflevering]:
+        found = map(self._tables.ways.get, self._tables.keys_by_batch.get(batch_id, {}))
+        return [way for way in found if way is not None and way.batch_id == batch_id]
+
+    def put_way(self, way: Aflevering) -> None:
+        tables = self._tables
+        self._put(tables.ways, way.key, way)
+        self._end_lease(way.key)
+        if way.batch_id is not None:
+            tables.keys_by_batch.setdefault(way.batch_id, {})[way.key] = None
+        if way.state is State.QUEUED:
+            tables.queued[way.key] = None
+        if way.state is State.ACKNOWLEDGED:
+            tables.acknowledged[way.key] = None
+
+    def _end_lease(self, key: Key) -> None:
+        leased = self._tables.leases.pop(key, None)
+        if leased is not None:
+            self._undo.append(lambda: self._tables.leases.__setitem__(key, leased))
 
     def message(self, message_id: str) -> StoredMessage | None:
         return self._tables.messages.get(message_id)
@@ -267,6 +276,9 @@ class _Work:
         self._undo.append(events.pop)
 
     def _put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
-        before = table.get(key)
+        if key in table:
+            before = table[key]
+            self._undo.append(lambda: table.__setitem__(key, before))
+        else:
+            self._undo.append(lambda: table.pop(key))
         table[key] = value
-        self._undo.append(lambda: table.pop(key) if before is None else table.__setitem__(key, before))
