@@ -35,7 +35,7 @@ def hand_over(tx: Transaction, bericht: Bericht, way: Aflevering, now: datetime)
 
 
 def move(tx: Transaction, before: Aflevering, after: Aflevering, now: datetime, by: str | None = None) -> None:
-    """Store where a letter stands now when that is something else than before; a new state is an event.
+    """Store where a letter stands now, with an event, when that is something else than before.
 
     Args:
         tx: the transaction.
@@ -47,11 +47,10 @@ def move(tx: Transaction, before: Aflevering, after: Aflevering, now: datetime, 
     if after == before:
         return
     tx.put_way(after)
-    if after.state is not before.state:
-        code = None if after.verwerkingscode is None else shown(after.verwerkingscode)
-        batch = None if after.batch_id is None else str(after.batch_id)
-        data: dict[str, Fact] = {"reason": after.reason, "verwerkingscode": code, "batch_id": batch, "by": by}
-        note_letter(tx, EventName(f"letter.{after.state.lower()}"), after, now, data)
+    code = None if after.verwerkingscode is None else shown(after.verwerkingscode)
+    batch = None if after.batch_id is None else str(after.batch_id)
+    data: dict[str, Fact] = {"reason": after.reason, "verwerkingscode": code, "batch_id": batch, "by": by}
+    note_letter(tx, EventName(f"letter.{after.state.lower()}"), after, now, data)
 
 
 def note_letter(tx: Transaction, name: EventName, way: Aflevering, now: datetime, data: Mapping[str, Fact]) -> None:

@@ -31,7 +31,7 @@ EDGES: Mapping[str, set[str]] = {
     "batched": {"sent", "acknowledged", "queued", "delivered", "paper", "human"},
     "sent": {"acknowledged", "queued", "delivered", "paper", "human"},
     "acknowledged": {"queued", "delivered", "paper", "human"},
-    "human": {"delivered", "paper"},
+    "human": {"human", "delivered", "paper"},
     "delivered": set(),
     "paper": set(),
 }

@@ -140,6 +140,16 @@ def test_contradiction() -> None:
     assert letter.finding.measure == "Verwerkt, NietActiefOfGeabonneerd"
     delivered = table.judged(UNDER_WAY, verdict("Verwerkt"), NOW)
     assert table.contradicted(delivered, both, NOW) == delivered
+    assert table.contradicted(letter, both, NOW + timedelta(days=1)) == letter, "the same again"
+
+
+@pytest.mark.parametrize("code", ["BerichtBestaatAl", "BijlageTeGroot", "IetsNieuws"])
+def test_same_verdict_on_a_desk(code: str) -> None:
+    """c.5: the same verdict again moves no clock; another one is news for who has the letter."""
+    letter = table.judged(UNDER_WAY, verdict(code), NOW)
+    assert table.judged(letter, verdict(code), NOW + timedelta(days=1)) == letter
+    other = table.judged(letter, verdict("TechnischProbleem"), NOW + timedelta(days=1))
+    assert (other.state, other.reason) == (State.HUMAN, "resultaat.TechnischProbleem")
 
 
 @pytest.mark.parametrize(

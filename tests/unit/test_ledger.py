@@ -344,6 +344,9 @@ class TestResult:
         world.offered("zaak-1")
         world.result(on("zaak-1", "BerichtBestaatAl"))
         assert world.states == {"zaak-1": "HUMAN"}
+        for _ in range(2):
+            world.result(on("zaak-1", "BijlageTeGroot"))
+        assert world.names("letter.h") == ["letter.human", "letter.human"], "another reason is told, and once"
         world.result(on("zaak-1"))
         assert world.states == {"zaak-1": "DELIVERED"}
 

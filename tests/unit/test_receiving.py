@@ -121,8 +121,26 @@ class TestAcknowledgment:
         partner.reply = lambda post: partner.acknowledgment(post).response
         client = partner.client()
         assert client.send(letters.letter()).state is State.ACKNOWLEDGED
-        report_of = state(client, partner.posts[0])
-        assert (report_of.state, report_of.attempts) == ("ACKNOWLEDGED", 1)
+        entry = state(client, partner.posts[0])
+        assert (entry.state, entry.attempts) == ("ACKNOWLEDGED", 1)
+        cause = {str(event.name): event.data.get("by") for event in events(client) if event.name.startswith("message.")}
+        assert (cause["message.sent"], cause["message.acknowledged"] is None) == (None, False)
+
+    def test_both_ways(self) -> None:
+        """f.4 rule 2: one that came in the response and comes once more, at our endpoint, was seen before."""
+        partner = Partner(sync=True)
+        made: list[Sent] = []
+
+        def answer(post: Post) -> Response:
+            made.append(partner.acknowledgment(post))
+            return made[0].response
+
+        partner.reply = answer
+        client = partner.client()
+        client.send(letters.letter())
+        told = events(client)
+        assert made[0].to(client) == Reply(status=204)
+        assert events(client) == told
 
     @pytest.mark.parametrize("make", ODD.values(), ids=ODD)
     @pytest.mark.parametrize("sync", [False, True], ids=["none", "mshSignalsOnly"])
@@ -628,6 +646,16 @@ class TestRefusal:
         assert error.header.ref_to_message_id == result.message_id
         assert (states(client), names(client, "incoming")) == (before, ["incoming.refused"])
         assert names(client, "result") == []
+
+    @pytest.mark.parametrize("edit", [("cid:0.", "cid:9."), ("<0.", "<9.")])
+    def test_parts_and_manifest(self, edit: tuple[str, str]) -> None:
+        """h-39: what the Manifest lists and what there is must be the same: nothing is lost without a word."""
+        partner = Partner(sync=True)
+        client = sent(partner)
+        error = answer_of(partner.verdict(partner.posts[0]).edited(*edit).to(client))
+        assert isinstance(error, MessageError)
+        assert error.errors[0].code == "MimeProblem"
+        assert states(client) == [State.BATCHED]
 
     def test_again(self) -> None:
         """B42: a refused message that comes again gets the same refusal."""

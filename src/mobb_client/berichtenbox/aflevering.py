@@ -167,7 +167,7 @@ def judged(letter: Aflevering, verdict: BerichtResultaat, now: datetime, *, late
 
     Source: `berichtenbox` c.2.
     """
-    if letter.state in FINAL or not _counts(letter, verdict.klasse, latest=latest):
+    if letter.state in FINAL or _is_known(letter, verdict) or not _counts(letter, verdict.klasse, latest=latest):
         return letter
     known = replace(
         letter,
@@ -200,6 +200,11 @@ def _counts(letter: Aflevering, klasse: Klasse, *, latest: bool) -> bool:
     return latest or klasse is Klasse.BEZORGD
 
 
+def _is_known(letter: Aflevering, verdict: BerichtResultaat) -> bool:
+    """Tell whether a letter waits on a desk with this very verdict: its repeat changes nothing."""
+    return letter.state is State.HUMAN and letter.finding == verdict.finding
+
+
 def is_alarm(letter: Aflevering, verdict: BerichtResultaat, *, latest: bool = True) -> bool:
     """Tell whether a verdict contradicts where a letter ended: `Verwerkt` after paper, a refusal after delivery.
 
@@ -212,10 +217,10 @@ def is_alarm(letter: Aflevering, verdict: BerichtResultaat, *, latest: bool = Tr
 
 def contradicted(letter: Aflevering, verdicts: Sequence[BerichtResultaat], now: datetime) -> Aflevering:
     """Return the letter after one result gave different verdicts on it: a person looks."""
-    if letter.state in FINAL:
-        return letter
     told = ", ".join(dict.fromkeys(shown(verdict.code) for verdict in verdicts))
     finding = Finding("result.twice", field="verwerkingscode", measure=told)
+    if letter.state in FINAL or (letter.state is State.HUMAN and letter.finding == finding):
+        return letter
     return replace(letter, state=State.HUMAN, processed=now, finding=finding, not_before=None, alarm_at=None)
 
 
