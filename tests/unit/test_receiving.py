@@ -40,6 +40,7 @@ from mobb_client.outbox.memory import MemoryOutbox
 from mobb_client.pki.certificate import Certificate
 from mobb_client.simulator.material import Profile
 from mobb_client.transport.endpoint import Reply
+from mobb_client.transport.wire import Response
 
 RELIABLE: tuple[Profile, ...] = ("osb-rm", "osb-rm-s")
 ALL: tuple[Profile, ...] = ("osb-rm", "osb-rm-s", "osb-be", "osb-be-s")
