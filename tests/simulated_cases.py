@@ -207,7 +207,7 @@ MIME = (
     Case(
         name="no Content-ID",
         code="mime.content-id",
-        change=pattern("Content-ID: <1.*?>\r\n", ""),
+        change=pattern("Content-ID: <1\\..*?>\r\n", ""),
         answer="MimeProblem",
         others=("manifest.part-missing", "manifest.order"),
     ),
@@ -602,7 +602,7 @@ DOCUMENT = (
         change=edit(("<bvs:BerichtLeverancierID>0000", "<bvs:BerichtLeverancierID>x")),
         kept=False,
     ),
-    Case(name="other batch", code="batch.id", change=pattern("<ber:BatchID>.", "<ber:BatchID>f")),
+    Case(name="other batch", code="batch.id", change=pattern("<ber:BatchID>.{8}", "<ber:BatchID>00000000")),
     Case(
         name="twice",
         code="batch.twice",
