@@ -217,14 +217,14 @@ def apply_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: d
     """
     answered = _answered(tx, result, origin)
     _note_result(tx, result, origin, now)
-    if len(answered) == 1:
-        advance(tx, answered[0], exchange.Acknowledged(), now, origin.message_id)
     ids = {message.message_id for message in answered}
     known = _spoken_of(tx, result, origin.oins, ids)
     found = _laid_beside(result, known.values(), is_ours=bool(answered))
     for outcome in found.uitkomsten:
         way = known[outcome.bericht_id]
         _apply_outcome(tx, way, outcome, now, origin, latest=way.message_id in ids)
+    if len(answered) == 1:  # after the verdicts: only letters without one are acknowledged and no more
+        advance(tx, answered[0], exchange.Acknowledged(), now, origin.message_id)
     _note_oddities(tx, result, found, origin, now)
 
 

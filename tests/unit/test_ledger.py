@@ -279,9 +279,8 @@ class TestResult:
             "message.pending",
             "letter.batched",
             "result.received",
-            "message.acknowledged",
-            "letter.acknowledged",
             "letter.delivered",
+            "message.acknowledged",
         ]
         world.happens(exchange.Acknowledged())
         assert world.states == {"zaak-1": "DELIVERED"}

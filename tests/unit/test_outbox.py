@@ -291,15 +291,17 @@ class TestDue:
         assert due(outbox, MOMENT + HOUR) == "1@own.example"
 
     def test_expiring(self, outbox: Outbox) -> None:
-        """Those without an ending whose time to live has passed, leased or not, up to the limit."""
+        """Those without an ending whose time to live has passed, up to the limit; none that is being sent."""
         final = replace(message().entry, state=exchange.State.ACKNOWLEDGED, next_attempt=None)
         put(outbox, message("1@x"), message("2@x", entry=final), message("3@x", at=MOMENT + HOUR), message("4@x"))
         put(outbox, message("5@x", kind="signal", entry=exchange.begin(MOMENT, None)))
-        due(outbox)
         limit = MOMENT + timedelta(hours=27)
         assert not outbox.expiring(limit - timedelta(seconds=1), 10)
         assert [one.message_id for one in outbox.expiring(limit, 10)] == ["1@x", "4@x"]
         assert [one.message_id for one in outbox.expiring(limit, 1)] == ["1@x"]
+        assert [one.message_id for one in outbox.expiring(limit + HOUR, 10)] == ["1@x", "3@x", "4@x"]
+        assert [due(outbox, limit), due(outbox, limit)] == ["5@x", "1@x"]
+        assert [one.message_id for one in outbox.expiring(limit, 10)] == ["4@x"]
         assert [one.message_id for one in outbox.expiring(limit + HOUR, 10)] == ["1@x", "3@x", "4@x"]
 
     def test_overdue(self, outbox: Outbox) -> None:

@@ -83,6 +83,9 @@ def with_header(partner: Partner, post: Post, **header: Any) -> Sent:
 
 _VERSION = 'eb:MessageHeader eb:version="{}"'
 ODD: dict[str, Callable[[Partner, Post], Sent]] = {
+    "1, not valid": lambda partner, post: partner.acknowledgment(post).edited(
+        "</eb:ConversationId>", "</eb:ConversationId><eb:Extra/>"
+    ),
     "1, another version": lambda partner, post: partner.acknowledgment(post).edited(
         _VERSION.format("2.0"), _VERSION.format("3.0")
     ),

@@ -169,26 +169,22 @@ def judged(letter: Aflevering, verdict: BerichtResultaat, now: datetime, *, late
     """
     if letter.state in FINAL or _is_known(letter, verdict) or not _counts(letter, verdict.klasse, latest=latest):
         return letter
-    known = replace(
+    again = verdict.klasse is Klasse.OPNIEUW and letter.resends < len(BACK_OFF) and letter.state is not State.HUMAN
+    return replace(
         letter,
+        state=State.QUEUED if again else _ENDING.get(verdict.klasse, State.HUMAN),
         processed=now,
         acknowledged=letter.acknowledged or now,
         verwerkingscode=verdict.code,
         stadium=verdict.stadium,
         finding=verdict.finding,
-        not_before=None,
+        not_before=now + BACK_OFF[letter.resends] if again else None,
         alarm_at=None,
+        resends=letter.resends + again,
     )
-    match verdict.klasse:
-        case Klasse.BEZORGD:
-            return replace(known, state=State.DELIVERED)
-        case Klasse.PAPIER:
-            return replace(known, state=State.PAPER)
-        case Klasse.OPNIEUW if letter.resends < len(BACK_OFF) and letter.state is not State.HUMAN:
-            wait = now + BACK_OFF[letter.resends]
-            return replace(known, state=State.QUEUED, not_before=wait, resends=letter.resends + 1)
-        case _:
-            return replace(known, state=State.HUMAN)
+
+
+_ENDING: Final = {Klasse.BEZORGD: State.DELIVERED, Klasse.PAPIER: State.PAPER}
 
 
 def _counts(letter: Aflevering, klasse: Klasse, *, latest: bool) -> bool:

@@ -228,7 +228,7 @@ class Outbox(Protocol):
         """
 
     def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
-        """Return messages without a final state whose time to live has passed."""
+        """Return messages without a final state whose time to live has passed, and which nobody is sending now."""
 
     def overdue(self, now: datetime, limit: int) -> Sequence[Aflevering]:
         """Return the ways of letters whose result stays away, and it is time to tell (`Aflevering.wants_reminder`)."""

@@ -91,7 +91,7 @@ class MemoryOutbox:
     def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
         """Return messages past their time to live that have no final state."""
         with self._lock:
-            return self._open_messages(lambda message: _has_come(message.entry.time_to_live, now))[:limit]
+            return self._open_messages(lambda message: _is_expiring(message, now))[:limit]
 
     def _open_messages(self, is_wanted: Callable[[StoredMessage], bool]) -> list[StoredMessage]:
         return _scan(self._tables.open_messages, self._tables.messages, _is_open, is_wanted)
@@ -187,6 +187,10 @@ def _is_open(message: StoredMessage) -> bool:
 
 def _is_due(message: StoredMessage, now: datetime) -> bool:
     return _has_come(message.entry.next_attempt, now) and _is_past(message.leased_until, now)
+
+
+def _is_expiring(message: StoredMessage, now: datetime) -> bool:
+    return _has_come(message.entry.time_to_live, now) and _is_past(message.leased_until, now)
 
 
 def _turn(message: StoredMessage) -> tuple[bool, datetime]:
