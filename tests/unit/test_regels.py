@@ -13,7 +13,7 @@ from mobb_client.errors import ConfigurationError
 
 
 def test_defaults() -> None:
-    """k.2, k.3, k.8, k.11, h.1: the safest reading of each."""
+    """k.2, k.3, k.8, k.11, k.16, h.1: the safest reading of each."""
     assert Regels() == STANDAARD
     assert (STANDAARD.max_bijlage_bytes, STANDAARD.max_omschrijving, STANDAARD.omschrijving_warning) == (
         500_000,
@@ -22,6 +22,7 @@ def test_defaults() -> None:
     )
     assert (STANDAARD.elfproef, STANDAARD.real_newlines, STANDAARD.controleer_pdf) == (True, False, True)
     assert (STANDAARD.batch_bytes, STANDAARD.batch_berichten, STANDAARD.max_dagen_aanmaak) == (20_000_000, 1000, 13)
+    assert STANDAARD.nieuwe_batch is False
     assert STANDAARD.publicatie_vooruit == timedelta(days=12, hours=23)
 
 
@@ -36,6 +37,7 @@ def test_defaults() -> None:
         ("batch_berichten", 1000),
         ("marge_publicatie_uren", 0),
         ("elfproef", False),
+        ("nieuwe_batch", True),
     ],
 )
 def test_within(name: str, value: Any) -> None:
