@@ -15,6 +15,7 @@ from mobb_client.berichtenbox.bericht import bericht_id
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.ebms import exchange
 from mobb_client.ebms.cpa import RetryPolicy
+from mobb_client.errors import OutboxError
 from mobb_client.outbox.contract import Event, Outbox, StoredAnswer, StoredLetter, StoredMessage
 
 OURS = OIN("00000099000000001000")
@@ -65,8 +66,19 @@ def answer(message_id: str = "9@partner.example", **changes: Any) -> StoredAnswe
     return StoredAnswer(message_id=message_id, **(good | changes))
 
 
+def write(outbox: Outbox, message_id: str = "1@own.example") -> None:
+    """Store octets of a message, unless they are there."""
+    try:
+        outbox.open_body(message_id).close()
+    except OutboxError:
+        outbox.write_body(message_id, lambda sink: sink.write(b"hello"))
+
+
 def put(outbox: Outbox, *things: StoredLetter | Aflevering | StoredMessage | StoredAnswer | Event) -> None:
-    """Store things, in one transaction."""
+    """Store things, in one transaction; the octets of messages before it."""
+    for thing in things:
+        if isinstance(thing, StoredMessage):
+            write(outbox, thing.message_id)
     with outbox.transaction() as tx:
         for thing in things:
             match thing:

@@ -21,6 +21,7 @@ from mobb_client.errors import (
 )
 from mobb_client.inspection import Inspection, inspect
 from mobb_client.outbox.memory import MemoryOutbox
+from mobb_client.outbox.sqlite import SqliteOutbox
 from mobb_client.pki.certificate import Certificate
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import Outgoing, Sender, Written
@@ -52,6 +53,7 @@ __all__ = [
     "Regels",
     "Sender",
     "SignatureError",
+    "SqliteOutbox",
     "State",
     "TransportError",
     "Written",

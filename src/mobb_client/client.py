@@ -112,17 +112,24 @@ class Client:
                 raise report.blocked[sender.cpa.cpa_id]
         return way
 
-    def enqueue(self, berichten: Iterable[Bericht]) -> list[Aflevering]:
+    def enqueue(self, berichten: Iterable[Bericht], *, using: object | None = None) -> list[Aflevering]:
         """Store letters, all of them or none, and return where each stands; nothing is sent.
 
         A letter that is there already, the same to the last octet, is not stored twice. A generator is read while the
         store is held: let it make letters and nothing else.
 
+        Args:
+            berichten: the letters.
+            using: your own connection to the database that holds the outbox, of `sqlite3` or `psycopg` or the one
+                underneath Django or SQLAlchemy. The letters become a part of your transaction, which is never committed
+                here: they are handed over when your COMMIT returns, and were never there when you roll back.
+
         Raises:
+            ConfigurationError: `using` is no connection to that database, or one that commits each statement by itself.
             BerichtError: a letter is refused: an OIN that no sender has, dates that do not fit, or a kenmerk that was
                 given to another letter, with the names of the fields that differ.
         """
-        return self._sending.enqueue(berichten)
+        return self._sending.enqueue(berichten, using)
 
     def send_due(self) -> SendReport:
         """Put waiting letters into messages, send every message that is due, and let expire what is too late.
@@ -139,8 +146,7 @@ class Client:
             ConfigurationError: several OINs have a letter of this kenmerk, and none was named.
         """
         oins = [OIN(oin) if isinstance(oin, str) else oin] if oin else [one for s in self._senders for one in s.oins]
-        with self._outbox.transaction() as tx:
-            found = [way for one in oins if (way := tx.way((one, kenmerk))) is not None]
+        found = self._outbox.ways((one, kenmerk) for one in oins)
         if len(found) > 1:
             raise ConfigurationError(Finding("client.oin-needed", field="oin", measure=f"{len(found)} letters"))
         return found[0] if found else None
@@ -156,7 +162,7 @@ class Client:
 
     def balance(self) -> dict[str, int]:
         """Return ``input``, ``delivered``, ``paper``, ``human`` and ``open``: the first is the sum of the others."""
-        return ledger.balance(self._outbox.afleveringen())
+        return ledger.balance(self._outbox.states())
 
     # What comes in
 
@@ -180,26 +186,30 @@ class Client:
         """Call `on_aflevering` for changes of letters since the last call; return how many calls were made.
 
         A letter is given as it stands now; a state that it has left again meanwhile is not told any more. At least
-        once: when the hook raises, the same change comes again at the next call.
+        once: when the hook raises, the same change comes again at the next call; when the process dies, all changes
+        since the beginning of this one. One process at a time: while another is at it, this returns 0.
         """
         calls = 0
         hook = self._on_aflevering
-        while hook is not None and (news := self._outbox.events(self._outbox.cursor(_CURSOR))):
-            for event in news:
-                if (way := self._changed(event)) is not None:
-                    hook(way)
-                    calls += 1
-                    self._outbox.set_cursor(_CURSOR, event.number)
-            self._outbox.set_cursor(_CURSOR, news[-1].number)
+        if hook is None or (done := self._outbox.lease_cursor(_CURSOR)) is None:
+            return 0
+        try:
+            while news := self._outbox.events(done):
+                for event in news:
+                    if (way := self._changed(event)) is not None:
+                        hook(way)
+                        calls += 1
+                    done = event.number
+        finally:
+            self._outbox.set_cursor(_CURSOR, done)
         return calls
 
     def _changed(self, event: Event) -> Aflevering | None:
         """Return the letter that an event is about when it still stands where the event brought it."""
         if event.oin is None or event.kenmerk is None or event.name not in _CHANGES:
             return None
-        with self._outbox.transaction() as tx:
-            way = tx.way((event.oin, event.kenmerk))
-        return way if way and way.state is _CHANGES[event.name] else None
+        found = self._outbox.ways([(event.oin, event.kenmerk)])
+        return found[0] if found and found[0].state is _CHANGES[event.name] else None
 
     # The other side
 

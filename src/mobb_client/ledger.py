@@ -28,10 +28,12 @@ _NOBODY: Final = UUID(int=0)
 # Letters
 
 
-def hand_over(tx: Transaction, bericht: Bericht, way: Aflevering, now: datetime) -> None:
-    """Store a new letter."""
-    tx.add_letter(StoredLetter(bericht=bericht, aflevering=way))
-    note_letter(tx, EventName.LETTER_QUEUED, way, now, {})
+def hand_over(tx: Transaction, bericht: Bericht, way: Aflevering, now: datetime) -> StoredLetter | None:
+    """Store a new letter; when one is there under its key, return that one and store nothing."""
+    known = tx.add_letter(StoredLetter(bericht=bericht, aflevering=way))
+    if known is None:
+        note_letter(tx, EventName.LETTER_QUEUED, way, now, {})
+    return known
 
 
 def move(tx: Transaction, before: Aflevering, after: Aflevering, now: datetime, by: str | None = None) -> None:
@@ -46,6 +48,8 @@ def move(tx: Transaction, before: Aflevering, after: Aflevering, now: datetime, 
     """
     if after == before:
         return
+    if after.state is not before.state:
+        after = replace(after, ended=now if after.is_ended else None)
     tx.put_way(after)
     code = None if after.verwerkingscode is None else shown(after.verwerkingscode)
     batch = None if after.batch_id is None else str(after.batch_id)
@@ -99,8 +103,7 @@ def advance(
     Source: `digikoppeling-ebms2` f.3, h-24.
     """
     entry = exchange.advance(message.entry, event, message.policy, now)
-    waits = isinstance(event, exchange.Warned | exchange.Tick)  # a send may be going on meanwhile
-    after = replace(message, entry=entry, leased_until=message.leased_until if waits else None)
+    after = replace(message, entry=entry)
     if after != message:
         tx.put_message(after)
     _note_change(tx, message, after, event, now=now, by=by)
@@ -315,13 +318,13 @@ def _event(  # noqa: PLR0913 - what an event is made of
 # Figures
 
 
-def balance(ways: Iterable[Aflevering]) -> dict[str, int]:
+def balance(states: Mapping[letters.State, int]) -> dict[str, int]:
     """Return how many letters there are, and how many in each ending or still open: input is the sum of the others.
 
     Source: `design.md` section 1.
     """
     counted = {"input": 0, "delivered": 0, "paper": 0, "human": 0, "open": 0}
-    for way in ways:
-        counted["input"] += 1
-        counted[way.state.lower() if way.is_ended else "open"] += 1
+    for state, count in states.items():
+        counted["input"] += count
+        counted[state.lower() if state in letters.ENDINGS else "open"] += count
     return counted

@@ -165,7 +165,7 @@ class Receiving:
         with self._outbox.transaction() as tx:
             message = tx.message(message_id)
             if message is not None and message.entry.is_final:
-                tx.put_message(replace(message, entry=exchange.begin(now, None), leased_until=None))
+                tx.put_message(replace(message, entry=exchange.begin(now, None)))
 
     # Acknowledgments and errors
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -28,8 +29,6 @@ from mobb_client.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 
-LEASE: Final = timedelta(minutes=30)
-"""Longer than the upload of 100 MB may take; a worker that died holds on to its work for so long."""
 _AT_ONCE: Final = 1000
 _PURGED: Final = Finding("aflevering.purged", field="bericht", measure="no content")
 
@@ -105,11 +104,16 @@ class Sending:
         self._now = now
         self._new_id = new_id
         self._told: set[tuple[str, str]] = set()
+        self._debts = _Debts()
 
     # Letters into the outbox
 
-    def enqueue(self, berichten: Iterable[Bericht]) -> list[Aflevering]:
+    def enqueue(self, berichten: Iterable[Bericht], using: object | None = None) -> list[Aflevering]:
         """Store letters, all or none, and return the way of each; a letter that is already there keeps its own way.
+
+        Args:
+            berichten: the letters.
+            using: the caller's own connection, whose transaction this becomes a part of.
 
         Raises:
             BerichtError: no sender has the letter's OIN, its dates do not fit, or its kenmerk was given to a letter
@@ -117,7 +121,7 @@ class Sending:
         """
         now = self._now()
         intake = Intake(tuple(self._senders.values()), now)
-        with self._outbox.transaction() as tx:
+        with self._outbox.transaction(using) as tx:
             return [_enqueue_one(tx, intake.owner(bericht), bericht, now) for bericht in berichten]
 
     # All that is due
@@ -165,7 +169,7 @@ class Sending:
 
     def _remind_of(self, keys: Iterable[Key], now: datetime) -> int:
         with self._outbox.transaction() as tx:
-            ways = [way for key in keys if (way := tx.way(key)) is not None and way.wants_reminder(now)]
+            ways = [way for way in tx.ways(keys) if way.wants_reminder(now)]
             for way in ways:
                 ledger.remind(tx, way, now)
         return len(ways)
@@ -175,20 +179,45 @@ class Sending:
     def _build(self, sender: Sender, tally: _Tally) -> int:
         """Make messages of a sender's next letters; return how many letters that were."""
         now = self._now()
-        leased = self._outbox.lease_letters(sender.oins, now, now + LEASE, _AT_ONCE)
-        if not leased:
-            return 0
+        with self._leased_letters(sender, now) as leased:
+            if not leased:
+                return 0
+            try:
+                sender.route(now)
+                self._wire_of(sender)  # without trust or key no message is made that could only fail
+                for outgoing in self._outgoing(sender, leased, now):
+                    tally.counts["built"] += self._store_or_part(outgoing)
+            except OutboxError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other senders' letters go on (B37)
+                self._block(sender, error, tally)
+            return len(leased)
+
+    @contextmanager
+    def _leased_letters(self, sender: Sender, now: datetime) -> Iterator[Sequence[StoredLetter]]:
+        """Give letters that wait; those that do not get into a message are let go of, whatever happens."""
+        leased = self._outbox.lease_letters(sender.oins, now, _AT_ONCE)
         try:
-            sender.route(now)
-            self._wire_of(sender)  # without trust or key no message is made that could only fail
-            for outgoing in self._outgoing(sender, leased, now):
-                tally.counts["built"] += self._store_or_part(outgoing)
-        except OutboxError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other senders' letters go on (B37)
-            self._block(sender, error, tally)
-            self._release(letter.aflevering.key for letter in leased)
-        return len(leased)
+            yield leased
+        finally:
+            if leased:
+                self._let_go(letters=[letter.aflevering.key for letter in leased])
+
+    def _let_go(self, *, letters: Sequence[Key] = (), messages: Sequence[str] = ()) -> None:
+        """End leases; when the store does not take it now, at the next occasion: else they last as long as we do."""
+        self._debts.letters.update(letters)
+        self._debts.messages.update(messages)
+        owed = _Debts(set(self._debts.letters), set(self._debts.messages))
+        try:
+            with self._outbox.transaction() as tx:
+                tx.release_letters(owed.letters)
+                for message_id in owed.messages:
+                    tx.release_message(message_id)
+        except OutboxError as error:
+            log.warning("lease.kept", extra={"error": type(error).__name__})
+            return
+        self._debts.letters.difference_update(owed.letters)
+        self._debts.messages.difference_update(owed.messages)
 
     def _outgoing(self, sender: Sender, leased: Sequence[StoredLetter], now: datetime) -> Iterator[Outgoing]:
         """Give messages of letters: new ones as they fit, those that go again under their old BatchID (k.16)."""
@@ -250,21 +279,13 @@ class Sending:
         message_id, batch = outgoing.message.header.message_id, outgoing.batch
         message = _stored(outgoing, self._outbox.write_body(message_id, outgoing.write))
         with self._outbox.transaction() as tx:
-            found = [tx.way((batch.oin, bericht.kenmerk)) for bericht in batch.berichten]
-            held = [way for way in found if way is not None and way.state is State.QUEUED]
-            if len(held) == len(found):
+            found = tx.ways((batch.oin, bericht.kenmerk) for bericht in batch.berichten)
+            held = [way for way in found if way.state is State.QUEUED]
+            if len(held) == len(batch):
                 ledger.begin(tx, message, held, message.created)
                 return True
             tx.drop_body(message_id)
-        self._release(way.key for way in held)
         return False
-
-    def _release(self, keys: Iterable[Key]) -> None:
-        """Let go of letters that did not get into a message after all."""
-        with self._outbox.transaction() as tx:
-            for way in (tx.way(key) for key in keys):
-                if way is not None and way.state is State.QUEUED:
-                    tx.put_way(way)
 
     def _block(self, sender: Sender, error: Exception, tally: _Tally) -> None:
         """Leave a sender's letters where they are, and say why: in the report, and once in an event."""
@@ -285,19 +306,25 @@ class Sending:
         """Send what is due, one after the other: a lease is only taken on what is sent at once (B36)."""
         while True:
             now = self._now()
-            message = self._outbox.lease_due(self._senders.keys(), now, now + LEASE)
+            message = self._outbox.lease_due(self._senders.keys(), now)
             if message is None:
                 return
-            if message.entry.is_too_late(now):
-                self._age(message, now, tally)
-            else:
-                self._attempt(message, tally)
+            try:
+                if message.entry.is_too_late(now):
+                    self._age(message, now, tally)
+                    self._let_go(messages=[message.message_id])
+                else:
+                    self._attempt(message, tally)
+            except BaseException:
+                self._let_go(messages=[message.message_id])
+                raise
 
     def _attempt(self, message: StoredMessage, tally: _Tally) -> None:
         """Send one message once, and store what came of it together with what it means (B43)."""
         found = self._post(message)
         now = self._now()
         with self._outbox.transaction() as tx:
+            tx.release_message(message.message_id)
             current = tx.message(message.message_id)
             if current is None:
                 return
@@ -344,6 +371,14 @@ class Sending:
                 return Answered(events=(*attempt, exchange.Refused(outcome.reason)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Debts:
+    """Leases that could not be ended when they should have been."""
+
+    letters: set[Key] = field(default_factory=set)
+    messages: set[str] = field(default_factory=set)
+
+
 @dataclass(slots=True)
 class _Tally:
     """What one call has done so far."""
@@ -357,13 +392,12 @@ class _Tally:
 
 def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
     oin = bericht.oin or sender.oins[0]
-    known = tx.letter((oin, bericht.kenmerk))
+    way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
+    known = ledger.hand_over(tx, bericht, way, now)
     if known is not None:
         return _repeated(known, bericht)
-    if errors := bericht.date_errors(now, sender.regels):
+    if errors := bericht.date_errors(now, sender.regels):  # after the repeats, which may be older than their dates
         raise BerichtError(bericht.kenmerk, errors)
-    way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
-    ledger.hand_over(tx, bericht, way, now)
     return way
 
 

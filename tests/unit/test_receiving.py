@@ -838,8 +838,8 @@ class TestDoor:
             full = False
 
             @contextmanager
-            def transaction(self) -> Any:
-                with super().transaction() as tx:
+            def transaction(self, using: object | None = None) -> Any:
+                with super().transaction(using) as tx:
                     yield tx
                     if self.full:
                         raise OutboxError("the disk is full")
@@ -892,14 +892,14 @@ class Racing(MemoryOutbox):
         self.between: Callable[[], object] | None = None
         self._transactions = 0
 
-    def transaction(self) -> Any:
+    def transaction(self, using: object | None = None) -> Any:
         """Return a transaction; before the second one from now on `between` happens, once."""
         if self.between is not None:
             self._transactions += 1
             if self._transactions == 2:
                 twin, self.between, self._transactions = self.between, None, 0
                 twin()
-        return super().transaction()
+        return super().transaction(using)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,13 @@ DELIVERIES: dict[str, Entry] = {
         do_en="offer the letter again under another kenmerk",
         do_nl="bied de brief opnieuw aan onder een ander kenmerk",
     ),
+    "outbox.using": entry(
+        en="an open connection, in a transaction, to the database that holds the outbox",
+        nl="een open verbinding, in een transactie, met de database waarin de outbox staat",
+        source=_DESIGN,
+        do_en="make the outbox in your own database, begin a transaction and give its connection, or leave `using` out",
+        do_nl="maak de outbox in uw eigen database, begin een transactie en geef die verbinding, of laat `using` weg",
+    ),
     "client.sender": entry(
         en="at least one sender",
         nl="ten minste één afzender",

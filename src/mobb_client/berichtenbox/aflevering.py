@@ -55,6 +55,7 @@ class Aflevering:
         handed_over: first clock: it was in our outbox.
         acknowledged: second clock: the other message handler had it.
         processed: third clock: the Berichtenbox gave its verdict.
+        ended: when it came to the ending where it stands; None while it is under way.
         verwerkingscode: that verdict's code as given.
         stadium: where at Logius something went wrong, as given.
         finding: why it ended there, waits for another attempt, or needs a look; with advice. None while all is well.
@@ -75,6 +76,7 @@ class Aflevering:
     handed_over: datetime
     acknowledged: datetime | None = None
     processed: datetime | None = None
+    ended: datetime | None = None
     verwerkingscode: str | None = None
     stadium: str | None = None
     finding: Finding | None = None

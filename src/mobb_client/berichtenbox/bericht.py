@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -106,6 +106,14 @@ class Bericht:
         values["warnings"] = found.verdict(kenmerk)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def restored(cls, parts: Mapping[str, object], regels: Regels) -> Bericht:
+        """Return a letter as it was made before, from all its parts by name; it is not judged again."""
+        made = object.__new__(cls)
+        for name, value in {**parts, "regels": regels, "warnings": ()}.items():
+            object.__setattr__(made, name, value)
+        return made
 
     @property
     def geschreven_tekst(self) -> str:

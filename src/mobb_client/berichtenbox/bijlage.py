@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from mobb_client.berichtenbox import tekst
 from mobb_client.berichtenbox.identiteit import measure
@@ -72,7 +72,7 @@ class Bestand:
             FieldError: ``bijlage.path``: there is no such file, or it cannot be read; its name is not quoted.
         """
         try:
-            found = Path(path)
+            found = Path(path).absolute()  # it may be read by another process, standing elsewhere
             status = found.stat()
             facts = tuple(_facts(*_ends(found, status.st_size))) if stat.S_ISREG(status.st_mode) else None
         except OSError as error:
@@ -109,7 +109,20 @@ class Bestand:
             raise _changed("the same size with another time of change")
 
 
-Inhoud = Octets | Bestand
+@runtime_checkable
+class Inhoud(Protocol):
+    """An attachment's content, wherever it is: `Octets`, a `Bestand`, or what an outbox keeps."""
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+
+    @property
+    def facts(self) -> tuple[Finding, ...]:
+        """What its first and last kilobyte tell."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Return the content in blocks of `BLOCK` octets, the last one shorter."""
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -155,6 +168,14 @@ class Bijlage:
         source = Bestand.look(path)
         return cls(source, source.path.name if omschrijving is None else omschrijving, regels=regels)
 
+    @classmethod
+    def restored(cls, inhoud: Inhoud, omschrijving: str) -> Bijlage:
+        """Return an attachment as it was made before; it is not judged again."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "inhoud", inhoud)
+        object.__setattr__(made, "omschrijving", omschrijving)
+        return made
+
     @property
     def size(self) -> int:
         """Octets, before base64."""
@@ -196,10 +217,10 @@ def content_of(given: bytes | Inhoud) -> Inhoud:
     Raises:
         FieldError: ``value.type`` when it is neither octets nor a file that was looked at.
     """
-    if isinstance(given, Octets | Bestand):
-        return given
     if isinstance(given, bytes | bytearray | memoryview):
         return Octets(bytes(given))
+    if isinstance(given, Inhoud):
+        return given
     raise FieldError("value.type", field="inhoud", measure=measure(given), limit="bytes")
 
 

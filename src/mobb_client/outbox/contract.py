@@ -6,7 +6,7 @@ letter or a message, and a transaction makes it so, all of it or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import BinaryIO, Literal, Protocol, TypeVar
 from uuid import UUID
 
-from mobb_client.berichtenbox.aflevering import Aflevering
+from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.ebms.cpa import RetryPolicy
@@ -59,7 +59,6 @@ class StoredMessage:
         batch_id: of the batch it holds.
         created: its Timestamp.
         entry: where its exchange stands.
-        leased_until: no other worker sends it before then.
     """
 
     message_id: str
@@ -74,7 +73,6 @@ class StoredMessage:
     batch_id: UUID | None = None
     created: datetime
     entry: Entry
-    leased_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,62 +168,103 @@ class Transaction(Protocol):
     def letter(self, key: Key) -> StoredLetter | None:
         """Return one letter with its content."""
 
-    def add_letter(self, letter: StoredLetter) -> None:
-        """Store a new letter."""
+    def add_letter(self, letter: StoredLetter) -> StoredLetter | None:
+        """Store a new letter; when one is there under its key, return that one and store nothing."""
+
+    def put_content(self, key: Key, bericht: Bericht) -> None:
+        """Store another content of a letter that is there: a correction."""
 
     def way(self, key: Key) -> Aflevering | None:
         """Return where one letter stands."""
+
+    def ways(self, keys: Iterable[Key]) -> Sequence[Aflevering]:
+        """Return where letters stand; of a key without a letter nothing."""
 
     def way_by_id(self, bericht_id: UUID) -> Aflevering | None:
         """Return where the letter with a BerichtID stands."""
 
     def ways_of_batch(self, batch_id: UUID) -> Sequence[Aflevering]:
-        """Return where the letters stand whose last batch this was."""
+        """Return where the letters stand whose last batch this was, in the order in which they came."""
 
     def put_way(self, way: Aflevering) -> None:
         """Store where a letter stands now; a lease on it ends."""
+
+    def release_letters(self, keys: Collection[Key]) -> None:
+        """Let go of those letters that are still leased to this worker."""
 
     def message(self, message_id: str) -> StoredMessage | None:
         """Return one message that goes out."""
 
     def put_message(self, message: StoredMessage) -> None:
-        """Store a message, new or changed; the octets of a new one were stored before."""
+        """Store a message, new or changed; a lease on it stays.
+
+        Raises:
+            OutboxError: a new one of which the octets were not stored before, by this worker.
+        """
+
+    def release_message(self, message_id: str) -> None:
+        """Let go of a message, when it is leased to this worker."""
 
     def messages_of_batch(self, batch_id: UUID) -> Sequence[StoredMessage]:
-        """Return every message that carried a batch."""
+        """Return every message that carried a batch, in the order in which they were made."""
 
     def drop_body(self, message_id: str) -> None:
         """Forget a message's octets once the transaction has ended well."""
 
     def answer(self, message_id: str) -> StoredAnswer | None:
-        """Return what was answered to a message that came in, by that message's id."""
+        """Return what was answered to a message that came in, by that message's id; its absence is locked too."""
 
     def put_answer(self, answer: StoredAnswer) -> None:
         """Store an answer."""
 
     def add_event(self, event: Event) -> None:
-        """Append an event; its number is given here."""
+        """Append an event; its number is given by the store."""
 
 
 class Outbox(Protocol):
-    """A store of letters and messages. Threads may share one."""
+    """A store of letters and messages, and one worker on it. Threads may share one.
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Return a transaction: all of it is stored when the block ends well, and nothing of it when it raises."""
+    What a worker leases is given to no other one, until it lets go of it or dies. How a death is seen differs: in
+    PostgreSQL by a heart that beats no more, on one machine by the system itself.
+    """
 
-    def lease_letters(
-        self, oins: Collection[OIN], now: datetime, until: datetime, limit: int
-    ) -> Sequence[StoredLetter]:
-        """Return letters of these OINs that may go into a message now, oldest first, leased to the caller.
+    @property
+    def beat_every(self) -> float | None:
+        """Seconds between two calls of `beat` while something is leased; None when none are needed."""
 
-        No other call gets them before `until`; a transaction that stores their way ends the lease.
+    def transaction(self, using: object | None = None) -> AbstractContextManager[Transaction]:
+        """Return a transaction: all of it is stored when the block ends well, and nothing of it when it raises.
+
+        Args:
+            using: an open connection of the caller to the database that holds the outbox. What the block did then
+                becomes a part of the caller's own transaction, which is never committed here.
+
+        Raises:
+            ConfigurationError: the store is in no database, or `using` is no connection to the one that holds it.
+            OutboxError: the store cannot be read or written; whether the end was stored is not known.
         """
 
-    def lease_due(self, cpa_ids: Collection[str], now: datetime, until: datetime) -> StoredMessage | None:
-        """Return the next message of these CPAs that is due, leased: signals first, then the longest waiting.
+    def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
+        """Return letters of these OINs that may go into a message now, oldest first, leased.
 
-        No other call gets it before `until`.
+        A transaction that stores a letter's way ends its lease.
         """
+
+    def lease_due(self, cpa_ids: Collection[str], now: datetime) -> StoredMessage | None:
+        """Return the next message of these CPAs that is due, leased: signals first, then the longest waiting."""
+
+    def beat(self) -> None:
+        """Say that this worker lives."""
+
+    def check_alive(self) -> None:
+        """Make sure that no other worker can have taken over what is leased here.
+
+        Raises:
+            OutboxError: it may have: whatever is being done with it must stop.
+        """
+
+    def ways(self, keys: Iterable[Key]) -> Sequence[Aflevering]:
+        """Return where letters stand, and lock nothing; of a key without a letter nothing."""
 
     def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
         """Return messages without a final state whose time to live has passed, and which nobody is sending now."""
@@ -233,31 +272,52 @@ class Outbox(Protocol):
     def overdue(self, now: datetime, limit: int) -> Sequence[Aflevering]:
         """Return the ways of letters whose result stays away, and it is time to tell (`Aflevering.wants_reminder`)."""
 
+    def next_due(self, cpa_ids: Collection[str]) -> datetime | None:
+        """Return when the next message of these CPAs is due; None when none is planned."""
+
     def write_body(self, message_id: str, write: Callable[[BinaryIO], _T]) -> _T:
         """Store a message's octets, written by `write` into a seekable file, and return what `write` returns.
 
         They are durable when this returns; when `write` raises, nothing of them is kept. Octets without a message are
-        left over from something that failed: the store drops them in time.
+        left over from something that failed: the store drops them when their worker is dead.
         """
 
     def open_body(self, message_id: str) -> BinaryIO:
-        """Return a message's octets as a file, at its beginning.
+        """Return a message's octets as a file that can seek, at its beginning.
+
+        When they are dropped while they are read, they can be read to their end, or reading raises.
 
         Raises:
             OutboxError: they are gone.
         """
 
     def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
-        """Return events with a number above `since`, in order."""
+        """Return events with a number above `since`, in order. None appears later with a lower number."""
 
-    def cursor(self, name: str) -> int:
-        """Return the number of the last event that a reader of this name is done with; 0 at first."""
+    def lease_cursor(self, name: str) -> int | None:
+        """Return the number of the last event that the readers of this name are done with, 0 at first, leased.
+
+        None when another reader is at it now.
+        """
 
     def set_cursor(self, name: str, number: int) -> None:
-        """Store how far a reader is."""
+        """Store how far a reader is, and let go of the cursor."""
 
     def afleveringen(self) -> Iterator[Aflevering]:
-        """Give every letter's way, oldest first."""
+        """Give every letter's way, oldest first; letters may move while this goes on."""
+
+    def states(self) -> Mapping[State, int]:
+        """Return how many letters there are in each state, at one moment; none is left out."""
+
+    def of_state(self, state: State, limit: int = 1000) -> Sequence[Aflevering]:
+        """Return the ways of letters in a state, oldest first."""
+
+    def purge(self, before: datetime, limit: int = 1000) -> int:
+        """Remove the contents of letters that came to a final ending before a moment, and return how many those were.
+
+        Their ways and events stay. With the last of them the octets of our own signals and stored answers from before
+        that moment go too. Call it until it returns 0: then nothing of what was removed is left in the store's files.
+        """
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of leases, files and connections."""

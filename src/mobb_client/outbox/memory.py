@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,10 +12,10 @@ from threading import RLock
 from typing import BinaryIO, TypeVar
 from uuid import UUID
 
-from mobb_client.berichtenbox.aflevering import Aflevering, State
+from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.errors import OutboxError
+from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.outbox.contract import Event, Key, StoredAnswer, StoredLetter, StoredMessage, Transaction
 
 _K = TypeVar("_K")
@@ -28,12 +29,14 @@ _Index = dict[_K, None]
 class _Tables:
     contents: dict[Key, Bericht | None] = field(default_factory=dict)
     ways: dict[Key, Aflevering] = field(default_factory=dict)
-    leases: dict[Key, datetime] = field(default_factory=dict)
+    leases: set[Key] = field(default_factory=set)
+    sending: set[str] = field(default_factory=set)
     messages: dict[str, StoredMessage] = field(default_factory=dict)
     answers: dict[str, StoredAnswer] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     bodies: dict[str, bytes] = field(default_factory=dict)
     cursors: dict[str, int] = field(default_factory=dict)
+    reading: set[str] = field(default_factory=set)
     queued: _Index[Key] = field(default_factory=dict)
     acknowledged: _Index[Key] = field(default_factory=dict)
     open_messages: _Index[str] = field(default_factory=dict)
@@ -43,15 +46,19 @@ class _Tables:
 
 
 class MemoryOutbox:
-    """Letters, messages and events in dictionaries, under one lock."""
+    """Letters, messages and events in dictionaries, under one lock. Its one worker lives as long as it does."""
+
+    beat_every = None
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._tables = _Tables()
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, using: object | None = None) -> Iterator[Transaction]:
         """Return a transaction; when it raises, every change is taken back in reverse."""
+        if using is not None:
+            raise ConfigurationError(Finding("outbox.using", field="using", measure="an outbox in memory"))
         with self._lock:
             work = _Work(self._tables)
             try:
@@ -61,40 +68,58 @@ class MemoryOutbox:
                 raise
             work.finish()
 
-    def lease_letters(
-        self, oins: Collection[OIN], now: datetime, until: datetime, limit: int
-    ) -> Sequence[StoredLetter]:
-        """Return queued letters, oldest first, leased until a moment."""
+    def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
+        """Return queued letters, oldest first, leased."""
         wanted = frozenset(oins)
         with self._lock:
             tables = self._tables
 
             def is_free(way: Aflevering) -> bool:
-                leased = tables.leases.get(way.key)
-                return way.oin in wanted and _is_past(way.not_before, now) and _is_past(leased, now)
+                return way.oin in wanted and _is_past(way.not_before, now) and way.key not in tables.leases
 
             found = _scan(tables.queued, tables.ways, _is_queued, is_free, limit)
-            tables.leases.update({way.key: until for way in found})
+            tables.leases.update(way.key for way in found)
             return [StoredLetter(bericht=tables.contents[way.key], aflevering=way) for way in found]
 
-    def lease_due(self, cpa_ids: Collection[str], now: datetime, until: datetime) -> StoredMessage | None:
-        """Return the next message that is due, leased until a moment."""
+    def lease_due(self, cpa_ids: Collection[str], now: datetime) -> StoredMessage | None:
+        """Return the next message that is due, leased."""
         with self._lock:
-            tables = self._tables
-            due = [one for one in self._open_messages(lambda one: _is_due(one, now)) if one.cpa_id in cpa_ids]
-            if not due:
-                return None
-            leased = replace(min(due, key=_turn), leased_until=until)
-            tables.messages[leased.message_id] = leased
-            return leased
+            due = self._open_messages(lambda one: one.cpa_id in cpa_ids and _has_come(one.entry.next_attempt, now))
+            found = min(due, key=_turn, default=None)
+            if found is not None:
+                self._tables.sending.add(found.message_id)
+            return found
+
+    def beat(self) -> None:
+        """Nobody listens."""
+
+    def check_alive(self) -> None:
+        """There is no other worker."""
+
+    def ways(self, keys: Iterable[Key]) -> Sequence[Aflevering]:
+        """Return where letters stand."""
+        with self._lock:
+            return [way for key in keys if (way := self._tables.ways.get(key)) is not None]
 
     def expiring(self, now: datetime, limit: int) -> Sequence[StoredMessage]:
         """Return messages past their time to live that have no final state."""
         with self._lock:
-            return self._open_messages(lambda message: _is_expiring(message, now))[:limit]
+            return self._open_messages(lambda message: _has_come(message.entry.time_to_live, now))[:limit]
+
+    def next_due(self, cpa_ids: Collection[str]) -> datetime | None:
+        """Return the earliest planned attempt."""
+        with self._lock:
+            planned = (one.entry.next_attempt for one in self._open_messages(lambda one: one.cpa_id in cpa_ids))
+            return min((moment for moment in planned if moment is not None), default=None)
 
     def _open_messages(self, is_wanted: Callable[[StoredMessage], bool]) -> list[StoredMessage]:
-        return _scan(self._tables.open_messages, self._tables.messages, _is_open, is_wanted)
+        """Return messages that are not final and that nobody is sending."""
+        tables = self._tables
+
+        def is_free(message: StoredMessage) -> bool:
+            return message.message_id not in tables.sending and is_wanted(message)
+
+        return _scan(tables.open_messages, tables.messages, _is_open, is_free)
 
     def overdue(self, now: datetime, limit: int) -> Sequence[Aflevering]:
         """Return acknowledged letters of which it is time to tell somebody."""
@@ -122,21 +147,56 @@ class MemoryOutbox:
         with self._lock:
             return self._tables.events[since : since + limit]
 
-    def cursor(self, name: str) -> int:
-        """Return how far a reader is."""
+    def lease_cursor(self, name: str) -> int | None:
+        """Return how far a reader is, unless another is at it."""
         with self._lock:
+            if name in self._tables.reading:
+                return None
+            self._tables.reading.add(name)
             return self._tables.cursors.get(name, 0)
 
     def set_cursor(self, name: str, number: int) -> None:
         """Store how far a reader is."""
         with self._lock:
             self._tables.cursors[name] = number
+            self._tables.reading.discard(name)
 
     def afleveringen(self) -> Iterator[Aflevering]:
         """Give every letter's way."""
         with self._lock:
             found = list(self._tables.ways.values())
         yield from found
+
+    def states(self) -> Mapping[State, int]:
+        """Return how many letters there are in each state."""
+        with self._lock:
+            counted = Counter(way.state for way in self._tables.ways.values())
+        return {state: counted[state] for state in State}
+
+    def of_state(self, state: State, limit: int = 1000) -> Sequence[Aflevering]:
+        """Return the letters in a state."""
+        with self._lock:
+            return [way for way in self._tables.ways.values() if way.state is state][:limit]
+
+    def purge(self, before: datetime, limit: int = 1000) -> int:
+        """Forget contents, and with the last of them signals and answers."""
+        with self._lock:
+            tables = self._tables
+            done = [key for key, way in tables.ways.items() if tables.contents[key] and _is_over(way, before)][:limit]
+            for key in done:
+                tables.contents[key] = None
+            if not done:
+                self._purge_signals(before)
+            return len(done)
+
+    def _purge_signals(self, before: datetime) -> None:
+        tables = self._tables
+        signals = (one for one in tables.messages.values() if one.kind == "signal" and one.entry.is_final)
+        for message_id in [one.message_id for one in signals if one.created < before]:
+            del tables.messages[message_id]
+            tables.bodies.pop(message_id, None)
+        for message_id in [one.message_id for one in tables.answers.values() if one.received < before]:
+            del tables.answers[message_id]
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -185,12 +245,8 @@ def _is_open(message: StoredMessage) -> bool:
     return not message.entry.is_final
 
 
-def _is_due(message: StoredMessage, now: datetime) -> bool:
-    return _has_come(message.entry.next_attempt, now) and _is_past(message.leased_until, now)
-
-
-def _is_expiring(message: StoredMessage, now: datetime) -> bool:
-    return _has_come(message.entry.time_to_live, now) and _is_past(message.leased_until, now)
+def _is_over(way: Aflevering, before: datetime) -> bool:
+    return way.state in FINAL and way.ended is not None and way.ended < before
 
 
 def _turn(message: StoredMessage) -> tuple[bool, datetime]:
@@ -219,13 +275,22 @@ class _Work:
         way = self._tables.ways.get(key)
         return None if way is None else StoredLetter(bericht=self._tables.contents[key], aflevering=way)
 
-    def add_letter(self, letter: StoredLetter) -> None:
-        self._put(self._tables.contents, letter.aflevering.key, letter.bericht)
-        self._tables.keys_by_id[letter.aflevering.bericht_id] = letter.aflevering.key
-        self.put_way(letter.aflevering)
+    def add_letter(self, letter: StoredLetter) -> StoredLetter | None:
+        known = self.letter(letter.aflevering.key)
+        if known is None:
+            self._put(self._tables.contents, letter.aflevering.key, letter.bericht)
+            self._tables.keys_by_id[letter.aflevering.bericht_id] = letter.aflevering.key
+            self.put_way(letter.aflevering)
+        return known
+
+    def put_content(self, key: Key, bericht: Bericht) -> None:
+        self._put(self._tables.contents, key, bericht)
 
     def way(self, key: Key) -> Aflevering | None:
         return self._tables.ways.get(key)
+
+    def ways(self, keys: Iterable[Key]) -> Sequence[Aflevering]:
+        return [way for key in keys if (way := self._tables.ways.get(key)) is not None]
 
     def way_by_id(self, bericht_id: UUID) -> Aflevering | None:
         key = self._tables.keys_by_id.get(bericht_id)
@@ -247,19 +312,28 @@ class _Work:
             tables.acknowledged[way.key] = None
 
     def _end_lease(self, key: Key) -> None:
-        leased = self._tables.leases.pop(key, None)
-        if leased is not None:
-            self._undo.append(lambda: self._tables.leases.__setitem__(key, leased))
+        if key in self._tables.leases:
+            self._tables.leases.remove(key)
+            self._undo.append(lambda: self._tables.leases.add(key))
+
+    def release_letters(self, keys: Collection[Key]) -> None:
+        for key in keys:
+            self._end_lease(key)
 
     def message(self, message_id: str) -> StoredMessage | None:
         return self._tables.messages.get(message_id)
 
     def put_message(self, message: StoredMessage) -> None:
+        if message.message_id not in self._tables.messages.keys() | self._tables.bodies.keys():
+            raise OutboxError(f"the octets of message {message.message_id} were not stored")
         self._put(self._tables.messages, message.message_id, message)
         if message.batch_id is not None:
             self._tables.messages_by_batch.setdefault(message.batch_id, {})[message.message_id] = None
         if not message.entry.is_final:
             self._tables.open_messages[message.message_id] = None
+
+    def release_message(self, message_id: str) -> None:
+        self._tables.sending.discard(message_id)  # to hold on to it after a failure would help nobody
 
     def messages_of_batch(self, batch_id: UUID) -> Sequence[StoredMessage]:
         found = map(self._tables.messages.get, self._tables.messages_by_batch.get(batch_id, {}))

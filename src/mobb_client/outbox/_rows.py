@@ -1,0 +1,235 @@
+"""Letters, messages and events as rows, and back. Moments are text, UTC, in microseconds, so that they sort."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from mobb_client.berichtenbox.aflevering import Aflevering, State
+from mobb_client.berichtenbox.bericht import Bericht
+from mobb_client.berichtenbox.bijlage import BLOCK, Bestand, Bijlage, Inhoud
+from mobb_client.berichtenbox.identiteit import BSN, OIN
+from mobb_client.berichtenbox.regels import STANDAARD, Regels
+from mobb_client.errors import Finding
+from mobb_client.outbox._values import from_json, to_json
+from mobb_client.outbox.contract import Event, EventName, StoredMessage
+
+Row = tuple[Any, ...]
+
+WAY: Final = (
+    "bericht_id", "oin", "kenmerk", "state", "handed_over", "acknowledged", "processed", "ended", "verwerkingscode",
+    "stadium", "finding", "batch_id", "message_id", "not_before", "alarm_at", "resends", "expired",
+)  # fmt: skip
+"""The columns of a letter's way, in the order of `way_row`."""
+MESSAGE: Final = (
+    "message_id", "kind", "cpa_id", "batch_id", "created", "state", "next_attempt", "time_to_live", "parts",
+)  # fmt: skip
+"""The columns of a message; all of it is in `parts`, the others are there to be searched."""
+EVENT: Final = ("at", "name", "oin", "kenmerk", "message_id", "data")
+MOMENTS: Final = frozenset(
+    {
+        "handed_over", "acknowledged", "processed", "ended", "not_before", "alarm_at", "created", "next_attempt",
+        "time_to_live", "received", "at",
+    }
+)  # fmt: skip
+
+
+def moment(value: datetime) -> str:
+    """Return a moment as it is kept."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _read(value: str | bytes | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(_text(value))
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value  # a caller's connection may give octets
+
+
+def _maybe(value: str | bytes | None) -> str | None:
+    return None if value is None else _text(value)
+
+
+# Letters
+
+
+def way_row(way: Aflevering) -> Row:
+    """Return a letter's way in the columns of `WAY`."""
+    return (
+        str(way.bericht_id),
+        way.oin.digits,
+        way.kenmerk,
+        way.state.value,
+        _moment(way.handed_over),
+        _moment(way.acknowledged),
+        _moment(way.processed),
+        _moment(way.ended),
+        way.verwerkingscode,
+        way.stadium,
+        None if way.finding is None else to_json(way.finding),
+        None if way.batch_id is None else str(way.batch_id),
+        way.message_id,
+        _moment(way.not_before),
+        _moment(way.alarm_at),
+        way.resends,
+        way.expired,
+    )
+
+
+def read_way(row: Row) -> Aflevering:
+    """Return the way in a row of the columns of `WAY`."""
+    (
+        bericht_id, oin, kenmerk, state, handed_over, acknowledged, processed, ended, verwerkingscode, stadium, finding,
+        batch_id, message_id, not_before, alarm_at, resends, expired,
+    ) = row  # fmt: skip
+    return Aflevering(
+        oin=OIN(_text(oin)),
+        kenmerk=_text(kenmerk),
+        bericht_id=UUID(_text(bericht_id)),
+        state=State(_text(state)),
+        handed_over=datetime.fromisoformat(_text(handed_over)),
+        acknowledged=_read(acknowledged),
+        processed=_read(processed),
+        ended=_read(ended),
+        verwerkingscode=_maybe(verwerkingscode),
+        stadium=_maybe(stadium),
+        finding=None if finding is None else from_json(Finding, finding),
+        batch_id=None if batch_id is None else UUID(_text(batch_id)),
+        message_id=_maybe(message_id),
+        not_before=_read(not_before),
+        alarm_at=_read(alarm_at),
+        resends=resends,
+        expired=expired,
+    )
+
+
+def content_json(bericht: Bericht, *, keeps_paths: bool) -> str:
+    """Return a letter's content without the octets of its attachments; a path stays a path, or its octets are kept."""
+    parts = {
+        "kenmerk": bericht.kenmerk,
+        "bsn": bericht.bsn.digits,
+        "berichttype": bericht.berichttype,
+        "onderwerp": bericht.onderwerp,
+        "berichttekst": bericht.berichttekst,
+        "referentie": bericht.referentie,
+        "publicatiedatum": _zoned(bericht.publicatiedatum),
+        "einddatum_handelingstermijn": _zoned(bericht.einddatum_handelingstermijn),
+        "oin": bericht.oin.digits if bericht.oin else None,
+        "bijlagen": [_bijlage(bijlage, keeps_paths=keeps_paths) for bijlage in bericht.bijlagen],
+        "regels": {name: value for name in _REGELS if (value := getattr(bericht.regels, name)) != _STANDARD[name]},
+    }
+    return json.dumps(parts, separators=(",", ":"))
+
+
+_REGELS: Final = tuple(one.name for one in fields(Regels))
+_STANDARD: Final = {name: getattr(STANDAARD, name) for name in _REGELS}
+
+
+def _zoned(value: datetime | None) -> str | None:
+    """Return a moment with the offset that it was given with: the letter is to come back as it was."""
+    return None if value is None else value.isoformat()
+
+
+def _bijlage(bijlage: Bijlage, *, keeps_paths: bool) -> dict[str, object]:
+    kept: dict[str, object] = {"omschrijving": bijlage.omschrijving, "size": bijlage.size}
+    if keeps_paths and isinstance(bijlage.inhoud, Bestand):
+        kept |= {"path": str(bijlage.inhoud.path), "changed": bijlage.inhoud.changed}
+    return kept
+
+
+def read_content(text: str | bytes, octets: Callable[[int], bytes]) -> Bericht:
+    """Return the letter of a content, its attachments to be read when they are written.
+
+    Args:
+        text: what `content_json` wrote.
+        octets: gives the attachment of a Volgorde.
+    """
+    parts = json.loads(text)
+    made = {
+        "bsn": BSN(parts.pop("bsn"), elfproef=False),
+        "oin": OIN(oin) if (oin := parts.pop("oin")) else None,
+        "publicatiedatum": _read(parts.pop("publicatiedatum")),
+        "einddatum_handelingstermijn": _read(parts.pop("einddatum_handelingstermijn")),
+        "bijlagen": tuple(_read_bijlage(n, one, octets) for n, one in enumerate(parts.pop("bijlagen"), start=1)),
+    }
+    regels = parts.pop("regels")
+    return Bericht.restored({**parts, **made}, Regels(**regels) if regels else STANDAARD)
+
+
+def _read_bijlage(number: int, kept: Mapping[str, Any], octets: Callable[[int], bytes]) -> Bijlage:
+    inhoud: Inhoud = Kept(kept["size"], number, octets)
+    if "path" in kept:
+        inhoud = Bestand(Path(kept["path"]), kept["size"], kept["changed"], ())
+    return Bijlage.restored(inhoud, kept["omschrijving"])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Kept:
+    """An attachment's content in the store, read when it is needed.
+
+    Args:
+        size: octets.
+        volgorde: its number in the letter.
+        read: gives the octets of a number.
+    """
+
+    size: int
+    volgorde: int
+    read: Callable[[int], bytes]
+    facts: tuple[Finding, ...] = ()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Return the content in blocks of `BLOCK` octets, the last one shorter."""
+        data = self.read(self.volgorde)
+        for start in range(0, len(data), BLOCK):
+            yield data[start : start + BLOCK]
+
+
+# Messages and events
+
+
+def message_row(message: StoredMessage) -> Row:
+    """Return a message in the columns of `MESSAGE`."""
+    entry = message.entry
+    return (
+        message.message_id,
+        message.kind,
+        message.cpa_id,
+        None if message.batch_id is None else str(message.batch_id),
+        moment(message.created),
+        entry.state.value,
+        _moment(entry.next_attempt),
+        _moment(entry.time_to_live),
+        to_json(message),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Return an event in the columns of `EVENT`; the database gives its number."""
+    oin = None if event.oin is None else event.oin.digits
+    data = json.dumps(event.data, separators=(",", ":"))
+    return moment(event.at), event.name.value, oin, event.kenmerk, event.message_id, data
+
+
+def read_event(row: Row) -> Event:
+    """Return the event in a row of its number and the columns of `EVENT`."""
+    number, at, name, oin, kenmerk, message_id, data = row
+    return Event(
+        at=datetime.fromisoformat(at),
+        name=EventName(name),
+        oin=None if oin is None else OIN(oin),
+        kenmerk=kenmerk,
+        message_id=message_id,
+        data=json.loads(data),
+        number=number,
+    )
