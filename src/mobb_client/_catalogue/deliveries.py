@@ -33,6 +33,13 @@ DELIVERIES: dict[str, Entry] = {
         do_en="offer the letter again under another kenmerk",
         do_nl="bied de brief opnieuw aan onder een ander kenmerk",
     ),
+    "outbox.url": entry(
+        en="where letters are kept: sqlite:PATH, postgresql://... or memory:",
+        nl="waar brieven bewaard worden: sqlite:PAD, postgresql://... of memory:",
+        source="mobb_client settings",
+        do_en="write one of the three",
+        do_nl="schrijf een van de drie",
+    ),
     "outbox.using": entry(
         en="an open connection, in a transaction, to the database that holds the outbox",
         nl="een open verbinding, in een transactie, met de database waarin de outbox staat",
