@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -16,6 +16,8 @@ from typing import Final, TypeVar
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.ebms.cpa import CPA
 from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatError
+from mobb_client.outbox.contract import Outbox
+from mobb_client.outbox.opening import open_outbox
 from mobb_client.pki.certificate import Certificate, read_all, read_file
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
@@ -23,25 +25,54 @@ from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
 _Made = TypeVar("_Made")
 
 _MAX_FILE: Final = 1_000_000
-_TABLES: Final = {"sender", "trust", "regels"}
+_TABLES: Final = {"sender", "trust", "regels", "outbox"}
 _TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
 }  # fmt: skip
 _REGELS: Final = {
-    field.name: type(getattr(STANDAARD, field.name))
-    for field in fields(Regels)
-    if isinstance(getattr(STANDAARD, field.name), int)
+    one.name: type(getattr(STANDAARD, one.name))
+    for one in fields(Regels)
+    if isinstance(getattr(STANDAARD, one.name), int)
 }
+_OUTBOX_KEYS: Final = {"url", "keep_days", "shared_paths"}
+_MOST_DAYS: Final = 36_500
 _KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxSettings:
+    """Where letters are kept, and for how long.
+
+    Args:
+        url: as `open_outbox` takes it; never shown, since it may hold a password.
+        folder: what a relative path in it is relative to.
+        keep_days: how long the content of a letter stays after its ending.
+        shared_paths: every worker finds an attachment under the same path, so that a path may stay one; in PostgreSQL.
+    """
+
+    url: str = field(default="sqlite:outbox.sqlite", repr=False)
+    folder: Path = Path()
+    keep_days: int = 30
+    shared_paths: bool = False
+
+    def open(self, *, read_only: bool = False) -> Outbox:
+        """Return the outbox, opened: a worker of its own; or to look with, and then nothing is ever written.
+
+        Raises:
+            ConfigurationError: a URL of a kind that is not known.
+            OutboxError: it cannot be opened.
+        """
+        return open_outbox(self.url, folder=self.folder, read_only=read_only, shared_paths=self.shared_paths)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a `mobb.toml` says: one or more senders, and whom to trust on the wire."""
+    """What a `mobb.toml` says: one or more senders, whom to trust on the wire, and where letters are kept."""
 
     senders: tuple[Sender, ...]
     anchors: tuple[Certificate, ...] = ()
+    outbox: OutboxSettings = OutboxSettings()
 
 
 def load(path: str | Path) -> Settings:
@@ -129,9 +160,10 @@ class _Reader:
         made = tuple(sender for sender in senders if sender)
         self.attempt("", lambda: check_owners(made))
         anchors = self._anchors(_Table(given).table("trust", self))
+        outbox = self._outbox(_Table(given).table("outbox", self))
         if self._findings:
             raise ConfigurationError(*self._findings)
-        return Settings(senders=tuple(replace(one, anchors=anchors) for one in made), anchors=anchors)
+        return Settings(senders=tuple(replace(one, anchors=anchors) for one in made), anchors=anchors, outbox=outbox)
 
     def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
         """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""
@@ -191,6 +223,18 @@ class _Reader:
         ]
         return tuple(one for anchors in found for one in anchors or ())
 
+    def _outbox(self, given: Mapping[str, object]) -> OutboxSettings:
+        self._only(given, _OUTBOX_KEYS, "outbox.")
+        table = _Table(given)
+        steps: dict[str, Callable[[], object]] = {
+            "url": lambda: table.text("url"),
+            "keep_days": lambda: table.number("keep_days", most=_MOST_DAYS),
+            "shared_paths": lambda: table.flag("shared_paths"),
+        }
+        parts = {key: self.attempt("outbox.", step) for key, step in steps.items() if key in given}
+        make: Callable[..., OutboxSettings] = OutboxSettings
+        return make(folder=self._folder, **parts)
+
     def _regels(self, given: Mapping[str, object]) -> Regels:
         self._only(given, set(_REGELS), "regels.")
         known = {key: value for key, value in given.items() if key in _REGELS}
@@ -231,6 +275,19 @@ class _Table:
         """Return a list of texts, empty when absent."""
         found = self._of_kind(key, list, [])
         return tuple(_Table({f"{key}[{n}]": one}).text(f"{key}[{n}]") for n, one in enumerate(found, start=1))
+
+    def number(self, key: str, *, least: int = 0, most: int) -> int:
+        """Return a whole number between two bounds."""
+        found = self._given[key]
+        if not isinstance(found, int) or isinstance(found, bool):
+            raise ConfigurationError(_kind(key, found, int))
+        if not least <= found <= most:
+            raise _wrong("settings.value", key, f"a number outside {least} to {most}")
+        return found
+
+    def flag(self, key: str) -> bool:
+        """Return what is true or false."""
+        return self._of_kind(key, bool, False)
 
     def oins(self) -> tuple[str, ...]:
         """Return the list of OINs, or the one that stands there as a text."""

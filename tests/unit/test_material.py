@@ -77,6 +77,7 @@ class TestFolder:
                 }
             ],
             "trust": {"anchors": ["ca.pem"]},
+            "outbox": {"url": "sqlite:outbox.sqlite"},
         }
         assert 'oin = ["00000099000000001000"]' in material().settings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from tests.outgoing import OIN
 
 from mobb_client._catalogue.settings import SETTINGS
 from mobb_client.berichtenbox.regels import Regels
-from mobb_client.errors import ConfigurationError, FieldError
+from mobb_client.errors import ConfigurationError, FieldError, OutboxError
 from mobb_client.settings import Settings, load, load_cpa, read_passphrase
 
 OTHER: Final = "00000099000000003000"
@@ -180,7 +181,15 @@ FAULTS: Final[list[tuple[str, list[tuple[str, str]]]]] = [
     (GOOD + "[regels]\nbatch_bytes = true", [("settings.value", "regels.batch_bytes")]),
     (GOOD + "[regels]\nbatch_bytes = 1.5", [("settings.value", "regels.batch_bytes")]),
     (GOOD + "[regels]\nbatch_bytes = 100_000_001", [("regels.range", "regels.batch_bytes")]),
-    (GOOD + "[outbox]\nurl = 1", [("settings.unknown", "outbox")]),
+    (GOOD + "[uitbak]\nurl = 1", [("settings.unknown", "uitbak")]),
+    ("outbox = 'sqlite:x'\n" + GOOD, [("settings.value", "outbox")]),
+    (GOOD + "[outbox]\nurl = 1", [("settings.value", "outbox.url")]),
+    (GOOD + "[outbox]\nurl = ''", [("settings.value", "outbox.url")]),
+    (GOOD + "[outbox]\npath = 'x'", [("settings.unknown", "outbox.path")]),
+    (GOOD + "[outbox]\nkeep_days = true", [("settings.value", "outbox.keep_days")]),
+    (GOOD + "[outbox]\nkeep_days = -1", [("settings.value", "outbox.keep_days")]),
+    (GOOD + "[outbox]\nkeep_days = 36_501", [("settings.value", "outbox.keep_days")]),
+    (GOOD + "[outbox]\nshared_paths = 1", [("settings.value", "outbox.shared_paths")]),
 ]
 
 
@@ -322,3 +331,34 @@ def test_sentences() -> None:
         "(sender.payload-type)"
     )
     assert error.finding.rule_in("nl") == "een mediatype zoals text/xml; charset=UTF-8"
+
+
+class TestOutbox:
+    """Where letters are kept: `[outbox]`."""
+
+    def test_by_default(self, read: Read, folder: Path) -> None:
+        """Beside the settings, for thirty days after a letter's ending."""
+        found = read(GOOD).outbox
+        assert (found.keep_days, found.shared_paths) == (30, False)
+        with closing(found.open()):
+            assert (folder / "outbox.sqlite").is_file()
+
+    def test_as_given(self, read: Read, folder: Path) -> None:
+        """Another place, for another time; opened to look with, it must be there."""
+        (folder / "deep").mkdir()
+        found = read(GOOD + '[outbox]\nurl = "sqlite:deep/x.sqlite"\nkeep_days = 0\nshared_paths = true').outbox
+        assert (found.keep_days, found.shared_paths) == (0, True)
+        with pytest.raises(OutboxError):
+            found.open(read_only=True)
+        found.open().close()
+        found.open(read_only=True).close()
+        assert (folder / "deep" / "x.sqlite").is_file()
+
+    def test_no_password_in_sight(self, read: Read) -> None:
+        """B55: a URL may hold a password, so it is never shown."""
+        found = read(GOOD + f'[outbox]\nurl = "mysql://mobb:{SECRET}@host/db"')
+        assert SECRET not in repr(found)
+        with pytest.raises(ConfigurationError) as caught:
+            found.outbox.open()
+        assert SECRET not in f"{caught.value} {caught.value!r}"
+        assert [finding.code for finding in caught.value.findings] == ["outbox.url"]

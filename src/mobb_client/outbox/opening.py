@@ -10,13 +10,20 @@ from mobb_client.outbox.memory import MemoryOutbox
 from mobb_client.outbox.sqlite import SqliteOutbox
 
 
-def open_outbox(url: str, *, folder: Path | None = None, read_only: bool = False) -> Outbox:
+def open_outbox(
+    url: str,
+    *,
+    folder: Path | None = None,
+    read_only: bool = False,
+    shared_paths: bool = False,  # noqa: ARG001 - for a store of many machines
+) -> Outbox:
     """Return the outbox at a URL.
 
     Args:
         url: ``sqlite:PATH`` or ``memory:``.
         folder: what a relative path is relative to; where the process stands when left out.
         read_only: nothing is ever written; to look with while others work.
+        shared_paths: every worker finds an attachment under the path that was given, so its octets are not stored.
 
     Raises:
         ConfigurationError: a URL of another kind; nothing of it is quoted, since it may hold a password.

@@ -108,6 +108,9 @@ certificate = "sender.crt"
 
 [trust]
 anchors = ["ca.pem"]
+
+[outbox]
+url = "sqlite:outbox.sqlite"
 """
 
     @property
