@@ -68,7 +68,7 @@ class Client:
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         _check(senders)
-        self._senders = senders
+        self._senders: Sequence[Sender] = senders
         self._outbox = outbox
         self._on_aflevering = on_aflevering
         self._now = now
@@ -93,6 +93,20 @@ class Client:
         """Let go of connections and of the outbox. What is not sent yet stays there."""
         self._wires.close()
         self._outbox.close()
+
+    def use(self, *senders: Sender) -> None:
+        """Work for these senders from now on: CPAs, keys and anchors that were replaced while we run (B50, B57).
+
+        What is being sent or answered at this moment is finished as it began.
+
+        Raises:
+            ConfigurationError: no sender, or an OIN or CPA of two senders; the present ones stay.
+        """
+        _check(senders)
+        self._receiving.use(senders)
+        self._sending.use(senders)
+        self._wires.forget()
+        self._senders = senders
 
     # Letters
 
@@ -138,6 +152,14 @@ class Client:
         stops the rest.
         """
         return self._sending.send_due()
+
+    def send_signals(self) -> SendReport:
+        """Send the acknowledgments, errors and answers of ours that are due, and no letters.
+
+        For a process that only receives: by most CPAs an acknowledgment is a message of its own, and without somebody
+        who sends it the other side sends its result again and again.
+        """
+        return self._sending.send_signals()
 
     def aflevering(self, kenmerk: str, *, oin: OIN | str | None = None) -> Aflevering | None:
         """Return where a letter stands, or None when it is not known; `oin` when several may have the kenmerk.
@@ -247,7 +269,14 @@ class _Wires:
 
     def __init__(self, given: Wire | None) -> None:
         self._given = given
-        self._made: dict[str, HttpsWire] = {}
+        self._made: dict[Sender, HttpsWire] = {}
+        self._old: dict[Sender, HttpsWire] = {}
+
+    def forget(self) -> None:
+        """Make new ones from now on; over the old ones something may still be on its way, until the next time."""
+        for wire in self._old.values():
+            wire.close()
+        self._old, self._made = self._made, {}
 
     def of(self, sender: Sender) -> Wire:
         """Return the wire of a sender.
@@ -257,14 +286,14 @@ class _Wires:
         """
         if self._given is not None:
             return self._given
-        if sender.cpa.cpa_id not in self._made:
-            made = HttpsWire(anchors=sender.anchors, identity=sender.tls or sender.identity)
-            self._made.setdefault(sender.cpa.cpa_id, made)
-        return self._made[sender.cpa.cpa_id]
+        made = self._made
+        if sender not in made:
+            made.setdefault(sender, HttpsWire(anchors=sender.anchors, identity=sender.tls or sender.identity))
+        return made[sender]
 
     def close(self) -> None:
         """Let go of the connections that were made here."""
-        for wire in self._made.values():
+        for wire in (*self._old.values(), *self._made.values()):
             wire.close()
 
 

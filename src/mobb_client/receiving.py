@@ -79,11 +79,15 @@ class Receiving:
     def __init__(
         self, senders: Sequence[Sender], outbox: Outbox, now: Callable[[], datetime], new_id: Callable[[], UUID]
     ) -> None:
-        found = (Us.of(sender, now()) for sender in senders)
-        self._us = {us.cpa.cpa_id: us for us in found if us is not None}
         self._outbox = outbox
         self._now = now
         self._new_id = new_id
+        self.use(senders)
+
+    def use(self, senders: Sequence[Sender]) -> None:
+        """Know the CPAs of these senders from now on."""
+        found = (Us.of(sender, self._now()) for sender in senders)
+        self._us = {us.cpa.cpa_id: us for us in found if us is not None}
 
     def receive(self, headers: Mapping[str, str], body: bytes, *, peer: Certificate | None = None) -> Reply:
         """Return the HTTP answer to a POST at our endpoint, after what it said was stored.

@@ -21,7 +21,16 @@ from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht, as_second, bericht_id
 from mobb_client.ebms import exchange
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError, TransportError
-from mobb_client.outbox.contract import Event, EventName, Key, Outbox, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import (
+    Event,
+    EventName,
+    Key,
+    MessageKind,
+    Outbox,
+    StoredLetter,
+    StoredMessage,
+    Transaction,
+)
 from mobb_client.receiving import Answered, Receiving
 from mobb_client.sender import Intake, Outgoing, Sender, Written
 from mobb_client.transport.outcome import Accepted, Outcome, Refused, Retry, Signal, outcome_of, outcome_of_failure
@@ -97,7 +106,7 @@ class Sending:
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
     ) -> None:
-        self._senders = {sender.cpa.cpa_id: sender for sender in senders}
+        self.use(senders)
         self._outbox = outbox
         self._receiving = receiving
         self._wire_of = wire_of
@@ -105,6 +114,10 @@ class Sending:
         self._new_id = new_id
         self._told: set[tuple[str, str]] = set()
         self._debts = _Debts()
+
+    def use(self, senders: Sequence[Sender]) -> None:
+        """Send for these senders from now on."""
+        self._senders = {sender.cpa.cpa_id: sender for sender in senders}
 
     # Letters into the outbox
 
@@ -142,6 +155,12 @@ class Sending:
             ready = [sender for cpa_id, sender in self._senders.items() if cpa_id not in tally.blocked]
             if not sum([self._build(sender, tally) for sender in ready]):
                 return tally.report()
+
+    def send_signals(self) -> SendReport:
+        """Send the signals of ours that are due, and nothing else: who only receives gets its answers out."""
+        tally = _Tally()
+        self._send(tally, "signal")
+        return tally.report()
 
     def _expire(self, tally: _Tally) -> None:
         now = self._now()
@@ -302,11 +321,11 @@ class Sending:
 
     # Messages over the wire
 
-    def _send(self, tally: _Tally) -> None:
+    def _send(self, tally: _Tally, kind: MessageKind | None = None) -> None:
         """Send what is due, one after the other: a lease is only taken on what is sent at once (B36)."""
         while True:
             now = self._now()
-            message = self._outbox.lease_due(self._senders.keys(), now)
+            message = self._outbox.lease_due(self._senders.keys(), now, kind=kind)
             if message is None:
                 return
             try:

@@ -99,6 +99,45 @@ class TestClosing:
         assert made[0].closed == 1
         client.close()
 
+    def test_other_senders(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """B50, B57: what was replaced counts from the next message on, over connections of its own."""
+        made: list[Any] = []
+
+        class Https:
+            def __init__(self, **parts: Any) -> None:
+                self.parts, self.closed = parts, 0
+                made.append(self)
+
+            def post(self, *_: Any) -> Response:
+                return NOTHING
+
+            def close(self) -> None:
+                self.closed += 1
+
+        monkeypatch.setattr("mobb_client.client.HttpsWire", Https)
+        partner = Partner()
+        with partner.client(partner.sender(anchors=("old",)), wire=None) as client:
+            client.send(letter())
+            for number, anchors in enumerate([("old", "new"), ("new",)]):
+                client.use(partner.sender(anchors=anchors))
+                client.send(letter(kenmerk=f"zaak-{number}"))
+            assert [one.parts["anchors"] for one in made] == [("old",), ("old", "new"), ("new",)]
+            assert [one.closed for one in made] == [1, 0, 0], "something may still be under way over the one before"
+            assert codes(client.use) == ["client.sender"]
+            client.send(letter(kenmerk="zaak-2"))
+            assert len(made) == 3
+        assert [one.closed for one in made] == [1, 1, 1]
+
+    def test_other_cpa(self) -> None:
+        """B50: a CPA that changed counts for what comes in and goes out from then on."""
+        partner, next_one = Partner(), Partner(profile="osb-rm-s")
+        client = partner.client()
+        client.use(next_one.sender())
+        assert partner.ping().to(client).status == 500
+        assert next_one.ping().to(client).status == 204
+        client.send(letter())
+        assert partner.batches[0].header.cpa_id == next_one.cpa.cpa_id
+
     def test_given(self) -> None:
         """A wire that was given is the giver's to close; the outbox goes with the client."""
         closed = []

@@ -287,6 +287,14 @@ class TestDue:
         assert (due(outbox, cpa="other"), due(outbox, cpa="other")) == ("2@x", None)
         assert due(outbox) == "1@x"
 
+    def test_kind(self, outbox: Outbox) -> None:
+        """f.5: who only answers takes signals, and leaves the letters to others."""
+        put(outbox, message("1@x"), message("2@x", kind="signal", batch_id=None, entry=exchange.begin(MOMENT, None)))
+        assert [outbox.lease_due([CPA], MOMENT, kind="letters")] == [message("1@x")]
+        assert due(outbox) == "2@x"
+        put(outbox, message("3@x"))
+        assert outbox.lease_due([CPA], MOMENT, kind="signal") is None
+
     def test_planned(self, outbox: Outbox) -> None:
         """Only a message with a planned attempt, when its moment has come."""
         entry = message().entry

@@ -393,6 +393,19 @@ class TestQuestions:
         assert (type(first.message), first.header.ref_to_message_id) == (Pong, ping.message_id)
         assert first.url == partner.cpa.signals(sender=ping.message.header.receiver, action="Pong").endpoint
 
+    def test_only_signals(self) -> None:
+        """f.7: a process that only receives gets its answers out, and leaves letters to those that send."""
+        partner = Partner()
+        client = partner.client()
+        client.enqueue(some_letters(1))
+        client.send_due()
+        partner.clock.move(INTERVAL)
+        client.enqueue(some_letters(2))
+        partner.ping().to(client)
+        report = client.send_signals()
+        assert (report.attempted, report.accepted, report.built) == (1, 1, 0)
+        assert [type(post.message) for post in partner.posts[1:]] == [Pong]
+
     @pytest.mark.parametrize("profile", RELIABLE)
     def test_in_the_response(self, profile: Profile) -> None:
         """h-62: the CPA decides, and not a SyncReply, which ebms-core leaves out of its questions."""

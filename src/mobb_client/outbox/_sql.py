@@ -23,7 +23,7 @@ from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.outbox import _rows, _schema
 from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, WAY, Row, moment
 from mobb_client.outbox._values import from_json, to_json
-from mobb_client.outbox.contract import Event, Key, StoredAnswer, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import Event, Key, MessageKind, StoredAnswer, StoredLetter, StoredMessage, Transaction
 
 _T = TypeVar("_T")
 
@@ -314,16 +314,19 @@ class SqlOutbox(ABC):
         with self._work(reading=True) as db:
             return _octets(db, letter, volgorde)
 
-    def lease_due(self, cpa_ids: Collection[str], now: datetime) -> StoredMessage | None:
+    def lease_due(
+        self, cpa_ids: Collection[str], now: datetime, *, kind: MessageKind | None = None
+    ) -> StoredMessage | None:
         """Return the next message that is due, leased."""
         worker = self._me()
+        only: list[str] = [] if kind is None else [kind]
         with self._work() as db:
             self._end_dead_leases(db)
             which, ids = db.among("cpa_id", cpa_ids)
             found = db.rows(
                 f"SELECT parts FROM mobb_message WHERE next_attempt <= ? AND worker IS NULL AND {which}"
-                f" ORDER BY kind = 'letters', next_attempt, number LIMIT 1{db.skipping}",
-                (moment(now), ids),
+                f"{' AND kind = ?' * len(only)} ORDER BY kind = 'letters', next_attempt, number LIMIT 1{db.skipping}",
+                (moment(now), ids, *only),
             )
             if not found:
                 return None

@@ -250,8 +250,16 @@ class Outbox(Protocol):
         A transaction that stores a letter's way ends its lease.
         """
 
-    def lease_due(self, cpa_ids: Collection[str], now: datetime) -> StoredMessage | None:
-        """Return the next message of these CPAs that is due, leased: signals first, then the longest waiting."""
+    def lease_due(
+        self, cpa_ids: Collection[str], now: datetime, *, kind: MessageKind | None = None
+    ) -> StoredMessage | None:
+        """Return the next message of these CPAs that is due, leased: signals first, then the longest waiting.
+
+        Args:
+            cpa_ids: of which CPAs.
+            now: the moment.
+            kind: only messages of this kind; None takes both.
+        """
 
     def beat(self) -> None:
         """Say that this worker lives."""

@@ -16,7 +16,7 @@ from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
-from mobb_client.outbox.contract import Event, Key, StoredAnswer, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import Event, Key, MessageKind, StoredAnswer, StoredLetter, StoredMessage, Transaction
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -81,11 +81,17 @@ class MemoryOutbox:
             tables.leases.update(way.key for way in found)
             return [StoredLetter(bericht=tables.contents[way.key], aflevering=way) for way in found]
 
-    def lease_due(self, cpa_ids: Collection[str], now: datetime) -> StoredMessage | None:
+    def lease_due(
+        self, cpa_ids: Collection[str], now: datetime, *, kind: MessageKind | None = None
+    ) -> StoredMessage | None:
         """Return the next message that is due, leased."""
+
+        def is_due(message: StoredMessage) -> bool:
+            is_wanted = kind is None or message.kind == kind
+            return is_wanted and message.cpa_id in cpa_ids and _has_come(message.entry.next_attempt, now)
+
         with self._lock:
-            due = self._open_messages(lambda one: one.cpa_id in cpa_ids and _has_come(one.entry.next_attempt, now))
-            found = min(due, key=_turn, default=None)
+            found = min(self._open_messages(is_due), key=_turn, default=None)
             if found is not None:
                 self._tables.sending.add(found.message_id)
             return found
