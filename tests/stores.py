@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests import postgres
+
 from mobb_client.outbox.contract import Outbox
 from mobb_client.outbox.memory import MemoryOutbox
+from mobb_client.outbox.postgres import PostgresOutbox
 from mobb_client.outbox.sqlite import SqliteOutbox
 
 
@@ -65,7 +69,27 @@ def sqlite(folder: Path) -> Iterator[Store]:
     yield Store("sqlite", lambda: SqliteOutbox(path), lambda: sqlite3.connect(path), kill)
 
 
-STORES: dict[str, Callable[[Path], Any]] = {"memory": memory, "sqlite": sqlite}
+@contextmanager
+def in_postgres(_: Path) -> Iterator[Store]:
+    """Give a schema of a PostgreSQL database."""
+    psycopg = pytest.importorskip("psycopg")
+    if postgres.binaries() is None:
+        pytest.skip("no PostgreSQL server on this machine")
+    with postgres.schema() as conninfo:
+
+        def kill(outbox: PostgresOutbox) -> None:
+            """Break its connections, and let the time pass that others wait for it."""
+            for db in [*outbox._idle]:
+                db.close()
+            outbox._idle.clear()
+            worker, outbox._worker = outbox._worker, ""
+            with psycopg.connect(conninfo) as connection:
+                connection.execute("UPDATE mobb_worker SET seen = '-infinity' WHERE id = %s", [worker])
+
+        yield Store("postgres", lambda: PostgresOutbox(conninfo), lambda: psycopg.connect(conninfo), kill)
+
+
+STORES: dict[str, Callable[[Path], Any]] = {"memory": memory, "sqlite": sqlite, "postgres": in_postgres}
 
 
 def _nothing(*_: object) -> None:

@@ -21,6 +21,7 @@ from mobb_client.errors import (
 )
 from mobb_client.inspection import Inspection, inspect
 from mobb_client.outbox.memory import MemoryOutbox
+from mobb_client.outbox.postgres import PostgresOutbox
 from mobb_client.outbox.sqlite import SqliteOutbox
 from mobb_client.pki.certificate import Certificate
 from mobb_client.pki.identity import Identity
@@ -49,6 +50,7 @@ __all__ = [
     "MobbError",
     "OutboxError",
     "Outgoing",
+    "PostgresOutbox",
     "ProtocolError",
     "Regels",
     "Sender",

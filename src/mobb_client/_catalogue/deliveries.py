@@ -40,6 +40,13 @@ DELIVERIES: dict[str, Entry] = {
         do_en="write one of the three",
         do_nl="schrijf een van de drie",
     ),
+    "outbox.driver": entry(
+        en="the driver of PostgreSQL, for an outbox that is kept there",
+        nl="het stuurprogramma van PostgreSQL, voor een outbox die daar bewaard wordt",
+        source="mobb_client settings",
+        do_en="pip install 'mobb-client[postgres]'",
+        do_nl="pip install 'mobb-client[postgres]'",
+    ),
     "outbox.using": entry(
         en="an open connection, in a transaction, to the database that holds the outbox",
         nl="een open verbinding, in een transactie, met de database waarin de outbox staat",

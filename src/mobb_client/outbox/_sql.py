@@ -49,6 +49,9 @@ class Database(Protocol):
     def rows(self, statement: str, values: Row = ()) -> list[Row]:
         """Return the rows of a query."""
 
+    def octets(self, statement: str, values: Row) -> bytes | None:
+        """Return the octets that a query finds; None when it finds none."""
+
     def among(self, column: str, values: Iterable[str]) -> tuple[str, object]:
         """Return a condition, and its one value, that a column has one of these texts."""
 
@@ -143,8 +146,8 @@ class SqlOutbox(ABC):
         """Say that this worker lives."""
 
     @abstractmethod
-    def check_alive(self) -> None:
-        """Make sure that nobody can have taken over."""
+    def alive_check(self) -> Callable[[], None]:
+        """Return a check that nobody can have taken over."""
 
     # Connections
 
@@ -466,10 +469,33 @@ def _columns(db: Database, names: Iterable[str]) -> str:
 
 
 def _octets(db: Database, letter: str, volgorde: int) -> bytes:
-    found = db.rows("SELECT data FROM mobb_bijlage WHERE bericht_id = ? AND volgorde = ?", (letter, volgorde))
-    if not found:
+    found = db.octets("SELECT data FROM mobb_bijlage WHERE bericht_id = ? AND volgorde = ?", (letter, volgorde))
+    if found is None:
         raise OutboxError("an attachment is gone")
-    return bytes(found[0][0])
+    return found
+
+
+@contextmanager
+def savepoint(db: Database) -> Iterator[None]:
+    """Give a part of a transaction that is taken back by itself when the block raises."""
+    db.run("SAVEPOINT mobb")
+    try:
+        yield
+    except BaseException:
+        with suppress(OutboxError):  # the whole transaction may be gone already
+            db.run("ROLLBACK TO mobb")
+            db.run("RELEASE mobb")
+        raise
+    db.run("RELEASE mobb")
+
+
+def underneath(using: object, kind: type[_T]) -> _T | None:
+    """Return the driver's connection that was given, or that lies underneath what a framework calls a connection."""
+    for _ in range(3):
+        if isinstance(using, kind):
+            return using
+        using = getattr(using, "driver_connection", None) or getattr(using, "connection", None)
+    return None
 
 
 def _no_outbox(measure: str) -> ConfigurationError:

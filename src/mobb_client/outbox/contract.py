@@ -264,11 +264,10 @@ class Outbox(Protocol):
     def beat(self) -> None:
         """Say that this worker lives."""
 
-    def check_alive(self) -> None:
-        """Make sure that no other worker can have taken over what is leased here.
+    def alive_check(self) -> Callable[[], None]:
+        """Return a check, for what is leased now, that no other worker can have taken it over; it costs nothing.
 
-        Raises:
-            OutboxError: it may have: whatever is being done with it must stop.
+        It raises an OutboxError when another may have: whatever is being done with what was leased must stop.
         """
 
     def ways(self, keys: Iterable[Key]) -> Sequence[Aflevering]:

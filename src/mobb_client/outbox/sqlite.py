@@ -23,7 +23,7 @@ from urllib.parse import quote
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.outbox._rows import Row
 from mobb_client.outbox._schema import SQLITE
-from mobb_client.outbox._sql import Database, SqlOutbox
+from mobb_client.outbox._sql import Database, SqlOutbox, savepoint, underneath
 from mobb_client.outbox._worker_lock import PREFIX, WorkerLock, is_dead
 
 _T = TypeVar("_T")
@@ -104,7 +104,7 @@ class SqliteOutbox(SqlOutbox):
             self._is_new = False
 
     def _underneath(self, using: object) -> Database | None:
-        connection = _raw(using)
+        connection = underneath(using, sqlite3.Connection)
         if connection is None:
             return None
         if not connection.in_transaction and not _begins_by_itself(connection):
@@ -127,8 +127,9 @@ class SqliteOutbox(SqlOutbox):
     def beat(self) -> None:
         """The system knows who lives."""
 
-    def check_alive(self) -> None:
+    def alive_check(self) -> Callable[[], None]:
         """Who can ask is alive, and whoever is alive keeps what it has leased."""
+        return _nothing
 
     def _register(self, db: Database, worker: str) -> None:
         with _disk():
@@ -261,6 +262,10 @@ class _Sqlite:
         with _sqlite():
             return self._cursor().execute(statement, values).fetchall()
 
+    def octets(self, statement: str, values: Row) -> bytes | None:
+        found = self.rows(statement, values)
+        return found[0][0] if found else None
+
     def _cursor(self) -> sqlite3.Cursor:
         cursor = sqlite3.Cursor(self.connection)  # a caller's connection may make cursors of another class
         cursor.row_factory = None
@@ -293,27 +298,8 @@ class _Sqlite:
             self.connection.close()
 
 
-@contextmanager
-def savepoint(db: Database) -> Iterator[None]:
-    """Give a part of a transaction that is taken back by itself when the block raises."""
-    db.run("SAVEPOINT mobb")
-    try:
-        yield
-    except BaseException:
-        with suppress(OutboxError):  # the whole transaction may be gone already
-            db.run("ROLLBACK TO mobb")
-            db.run("RELEASE mobb")
-        raise
-    db.run("RELEASE mobb")
-
-
-def _raw(using: object) -> sqlite3.Connection | None:
-    """Return the sqlite3 connection that was given, or that lies underneath what a framework calls a connection."""
-    for _ in range(3):
-        if isinstance(using, sqlite3.Connection):
-            return using
-        using = getattr(using, "driver_connection", None) or getattr(using, "connection", None)
-    return None
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _begins_by_itself(connection: Any) -> bool:
