@@ -18,6 +18,7 @@ from mobb_client.ebms.cpa import CPA
 from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatError
 from mobb_client.outbox.contract import Outbox
 from mobb_client.outbox.opening import open_outbox
+from mobb_client.pacing import Pace
 from mobb_client.pki.certificate import Certificate, read_all, read_file
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
@@ -25,7 +26,7 @@ from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
 _Made = TypeVar("_Made")
 
 _MAX_FILE: Final = 1_000_000
-_TABLES: Final = {"sender", "trust", "regels", "outbox"}
+_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending"}
 _TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
@@ -37,6 +38,7 @@ _REGELS: Final = {
 }
 _OUTBOX_KEYS: Final = {"url", "keep_days", "shared_paths"}
 _MOST_DAYS: Final = 36_500
+_PACE: Final = {one.name for one in fields(Pace)}
 _KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
 
 
@@ -68,11 +70,21 @@ class OutboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a `mobb.toml` says: one or more senders, whom to trust on the wire, and where letters are kept."""
+    """What a `mobb.toml` says.
+
+    Args:
+        senders: one or more.
+        anchors: whom to trust on the wire.
+        outbox: where letters are kept.
+        sending: how fast may be sent.
+        files: every file that was read: who runs for long looks whether one of them changed (B50).
+    """
 
     senders: tuple[Sender, ...]
     anchors: tuple[Certificate, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
+    sending: Pace = field(default_factory=Pace)
+    files: frozenset[Path] = frozenset()
 
 
 def load(path: str | Path) -> Settings:
@@ -83,7 +95,8 @@ def load(path: str | Path) -> Settings:
             points at is not in order: all of it at once, each with the key that it is about.
     """
     file = Path(path)
-    return _Reader(file.parent).settings(_parse(file))
+    found = _Reader(file.parent).settings(_parse(file))
+    return replace(found, files=found.files | {file})
 
 
 def load_cpa(path: str | Path) -> CPA:
@@ -143,6 +156,13 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._findings: list[Finding] = []
+        self._files: set[Path] = set()
+
+    def _file(self, name: str) -> Path:
+        """Return the path that a name in the file stands for, and remember it."""
+        path = self._folder / name
+        self._files.add(path)
+        return path
 
     def settings(self, given: Mapping[str, object]) -> Settings:
         """Return all of it.
@@ -161,9 +181,12 @@ class _Reader:
         self.attempt("", lambda: check_owners(made))
         anchors = self._anchors(_Table(given).table("trust", self))
         outbox = self._outbox(_Table(given).table("outbox", self))
+        pace = self._pace(_Table(given).table("sending", self))
         if self._findings:
             raise ConfigurationError(*self._findings)
-        return Settings(senders=tuple(replace(one, anchors=anchors) for one in made), anchors=anchors, outbox=outbox)
+        own = tuple(replace(one, anchors=anchors) for one in made)
+        files = frozenset(self._files)
+        return Settings(senders=own, anchors=anchors, outbox=outbox, sending=pace, files=files)
 
     def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
         """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""
@@ -186,7 +209,7 @@ class _Reader:
         steps: dict[str, Callable[[], object]] = {
             "name": lambda: table.text("name", ""),  # a label for people
             "oin": table.oins,
-            "cpa": lambda: load_cpa(self._folder / table.text("cpa")),
+            "cpa": lambda: load_cpa(self._file(table.text("cpa"))),
             "identity": lambda: self._identity(table),
             "action": lambda: table.text("action", ACTION),
             "party": lambda: table.text("party", "") or None,
@@ -202,12 +225,12 @@ class _Reader:
             return None
         certificate = table.text("certificate", "")
         passphrase = self._passphrase(table)
-        return Identity.from_path(self._folder / key, self._folder / certificate if certificate else None, passphrase)
+        return Identity.from_path(self._file(key), self._file(certificate) if certificate else None, passphrase)
 
     def _passphrase(self, table: _Table) -> str | None:
         """Return the passphrase that ``passphrase_file`` or ``passphrase_env`` points at, or None without either."""
         if file := table.text("passphrase_file", ""):
-            return read_passphrase(self._folder / file)
+            return read_passphrase(self._file(file))
         if variable := table.text("passphrase_env", ""):
             if variable not in os.environ:
                 raise _wrong("settings.environment", "passphrase_env", "a variable that is not set")
@@ -218,7 +241,7 @@ class _Reader:
         self._only(given, _TRUST_KEYS, "trust.")
         names = self.attempt("trust.", lambda: _Table(given).texts("anchors")) or ()
         found = [
-            self.attempt(f"trust.anchors[{number}].", partial(_certificates, self._folder / name))
+            self.attempt(f"trust.anchors[{number}].", partial(_certificates, self._file(name)))
             for number, name in enumerate(names, start=1)
         ]
         return tuple(one for anchors in found for one in anchors or ())
@@ -234,6 +257,12 @@ class _Reader:
         parts = {key: self.attempt("outbox.", step) for key, step in steps.items() if key in given}
         make: Callable[..., OutboxSettings] = OutboxSettings
         return make(folder=self._folder, **parts)
+
+    def _pace(self, given: Mapping[str, object]) -> Pace:
+        self._only(given, _PACE, "sending.")
+        known = {key: value for key, value in given.items() if key in _PACE}
+        make: Callable[..., Pace] = Pace
+        return self.attempt("sending.", lambda: make(**known)) or Pace()
 
     def _regels(self, given: Mapping[str, object]) -> Regels:
         self._only(given, set(_REGELS), "regels.")

@@ -23,7 +23,7 @@ FLOORS = (
     ("berichtenbox", "pki"),
     ("ebms",),
     ("outbox", "transport"),
-    ("sender", "inspection", "settings"),
+    ("sender", "inspection", "pacing", "settings"),
     ("ledger", "incoming", "receiving", "sending"),
     ("client",),
     ("local", "runs"),

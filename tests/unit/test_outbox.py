@@ -325,6 +325,16 @@ class TestDue:
             store.kill(outbox)
             assert due(other) == "1@own.example"
 
+    def test_last_chance(self, outbox: Outbox) -> None:
+        """Only what is due and will have expired by a moment, when that is asked for."""
+        young, old = message("1@own.example", at=MOMENT + HOUR), message("2@own.example")
+        assert old.entry.time_to_live is not None
+        put(outbox, young, old, message("3@own.example", policy=None, entry=exchange.begin(MOMENT, None)))
+        now, end = MOMENT + 2 * HOUR, old.entry.time_to_live
+        assert outbox.lease_due([CPA], now, expiring=end - HOUR) is None
+        found = [outbox.lease_due([CPA], now, expiring=end) for _ in range(2)]
+        assert [one.message_id if one else None for one in found] == ["2@own.example", None]
+
     def test_next(self, outbox: Outbox) -> None:
         """When there is work again: the earliest planned attempt of these CPAs, of what nobody is sending."""
         assert outbox.next_due([CPA]) is None

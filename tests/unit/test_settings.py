@@ -14,6 +14,7 @@ from tests.outgoing import OIN
 from mobb_client._catalogue.settings import SETTINGS
 from mobb_client.berichtenbox.regels import Regels
 from mobb_client.errors import ConfigurationError, FieldError, OutboxError
+from mobb_client.pacing import Pace
 from mobb_client.settings import Settings, load, load_cpa, read_passphrase
 
 OTHER: Final = "00000099000000003000"
@@ -101,6 +102,10 @@ max_bijlage_bytes = 512_000
 max_omschrijving = 40
 elfproef = false
 batch_bytes = 1_000_000
+
+[sending]
+parallel = 4
+per_minute = 120
 """)
 
     first, second, third = found.senders
@@ -112,7 +117,15 @@ batch_bytes = 1_000_000
         Regels(max_bijlage_bytes=512_000, max_omschrijving=40, elfproef=False, batch_bytes=1_000_000)
     }
     assert len(found.anchors) == 2
+    assert found.sending == Pace(parallel=4, per_minute=120)
     assert SECRET not in repr(found)
+
+
+def test_files(folder: Path, read: Read) -> None:
+    """B50: every file that was read is known, so that a change of it can be seen."""
+    found = read(f"""{GOOD}passphrase_file = "pass.txt"\n[trust]\nanchors = ["ca.pem"]""")
+    named = {"settings.toml", "cpa-osb-rm-s.xml", "sender.key", "sender.crt", "pass.txt", "ca.pem"}
+    assert found.files == {folder / name for name in named}
 
 
 def with_key(line: str) -> str:
@@ -190,6 +203,10 @@ FAULTS: Final[list[tuple[str, list[tuple[str, str]]]]] = [
     (GOOD + "[outbox]\nkeep_days = -1", [("settings.value", "outbox.keep_days")]),
     (GOOD + "[outbox]\nkeep_days = 36_501", [("settings.value", "outbox.keep_days")]),
     (GOOD + "[outbox]\nshared_paths = 1", [("settings.value", "outbox.shared_paths")]),
+    (GOOD + "[sending]\nthreads = 1", [("settings.unknown", "sending.threads")]),
+    (GOOD + "[sending]\nparallel = 65", [("sending.range", "sending.parallel")]),
+    (GOOD + "[sending]\nper_minute = '9'", [("sending.range", "sending.per_minute")]),
+    ("sending = 1\n" + GOOD, [("settings.value", "sending")]),
 ]
 
 

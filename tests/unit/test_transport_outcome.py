@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -224,6 +226,74 @@ class TestFailure:
         outcome = outcome_of_failure(error)
         assert (outcome.reason, outcome.may_have_arrived) == (reason, may_have_arrived)
         assert "999993653" not in repr(outcome)
+
+
+class TestOutage:
+    """Which failures say that the other side is down, and not that this message is at fault."""
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
+    def test_status(self, status: int) -> None:
+        """429 and 503 are of the other side; a 500, 502 or 504 may be of one message."""
+        outcome = of(status)
+        assert isinstance(outcome, Retry)
+        assert outcome.is_outage == (status in {429, 503})
+
+    def test_not_understood(self) -> None:
+        """An answer that is nothing like one may be of one message."""
+        outcome = of(200, b"<html/>")
+        assert isinstance(outcome, Retry)
+        assert not outcome.is_outage
+
+    @pytest.mark.parametrize(
+        "reason", sorted(code for code in CATALOGUE if code.partition(".")[0] in {"network", "tls"})
+    )
+    def test_network(self, reason: str) -> None:
+        """No connection, or none for TLS; what breaks or stalls during an upload may break on its size."""
+        outcome = outcome_of_failure(TransportError(reason, endpoint="x", measure="y"))
+        none = {"network.connect-timeout", "network.name", "network.refused", "network.unreachable"}
+        assert outcome.is_outage == (reason in none or reason.startswith("tls."))
+
+    @pytest.mark.parametrize(
+        ("error", "is_outage"),
+        [
+            (ConnectionRefusedError(), True),
+            (socket.gaierror(), True),
+            (OSError(errno.EHOSTUNREACH, "x"), True),
+            (OSError(errno.ENOSPC, "x"), False),
+            (TimeoutError(), False),
+            (ConnectionResetError(), False),
+        ],
+    )
+    def test_plain_errors(self, error: OSError, *, is_outage: bool) -> None:
+        """What a wire inside the process raises is read the same."""
+        assert outcome_of_failure(error).is_outage == is_outage
+
+    @pytest.mark.parametrize(
+        ("value", "asked"),
+        [
+            ("120", timedelta(minutes=2)),
+            (" 0 ", timedelta()),
+            ("9" * 5000, timedelta(seconds=999_999_999)),
+            ("Wed, 21 Oct 2026 07:28:00 GMT", datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+            ("Wed, 21 Oct 2026 07:28:00 -0000", datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+            ("", None),
+            ("-5", None),
+            ("1.5", None),
+            ("٣", None),
+            ("tomorrow", None),
+            ("Wed, 99 Oct 2026 77:28:00 GMT", None),
+        ],
+    )
+    def test_retry_after(self, value: str, asked: timedelta | datetime | None) -> None:
+        """RFC 9110 10.2.3: seconds or a date; anything else asks for nothing."""
+        outcome = of(503, headers={"retry-after": value})
+        assert isinstance(outcome, Retry)
+        assert outcome.retry_after == asked
+
+    @given(st.text(max_size=60))
+    def test_any_retry_after(self, value: str) -> None:
+        """Nothing that they ask for makes it raise."""
+        assert isinstance(of(429, headers={"retry-after": value}), Retry)
 
 
 def test_values_show_no_content() -> None:

@@ -47,6 +47,13 @@ SETTINGS: dict[str, Entry] = {
         do_en="look for a misspelling, or take the key out",
         do_nl="kijk of de sleutel verkeerd gespeld is, of haal hem weg",
     ),
+    "sending.range": entry(
+        en="a setting within its bounds: {limit}",
+        nl="een instelling binnen haar grenzen: {limit}",
+        source=_OURS,
+        do_en="correct parallel or per_minute in [sending]",
+        do_nl="verbeter parallel of per_minute in [sending]",
+    ),
     "settings.environment": entry(
         en="the environment variable is set",
         nl="de omgevingsvariabele is gezet",

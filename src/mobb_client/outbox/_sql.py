@@ -318,18 +318,25 @@ class SqlOutbox(ABC):
             return _octets(db, letter, volgorde)
 
     def lease_due(
-        self, cpa_ids: Collection[str], now: datetime, *, kind: MessageKind | None = None
+        self,
+        cpa_ids: Collection[str],
+        now: datetime,
+        *,
+        kind: MessageKind | None = None,
+        expiring: datetime | None = None,
     ) -> StoredMessage | None:
         """Return the next message that is due, leased."""
         worker = self._me()
-        only: list[str] = [] if kind is None else [kind]
+        only: dict[str, str] = {} if kind is None else {"kind = ?": kind}
+        if expiring is not None:
+            only["time_to_live <= ?"] = moment(expiring)
         with self._work() as db:
             self._end_dead_leases(db)
             which, ids = db.among("cpa_id", cpa_ids)
             found = db.rows(
-                f"SELECT parts FROM mobb_message WHERE next_attempt <= ? AND worker IS NULL AND {which}"
-                f"{' AND kind = ?' * len(only)} ORDER BY kind = 'letters', next_attempt, number LIMIT 1{db.skipping}",
-                (moment(now), ids, *only),
+                f"SELECT parts FROM mobb_message WHERE {' AND '.join(('next_attempt <= ?', which, *only))}"
+                f" AND worker IS NULL ORDER BY kind = 'letters', next_attempt, number LIMIT 1{db.skipping}",
+                (moment(now), ids, *only.values()),
             )
             if not found:
                 return None

@@ -251,7 +251,12 @@ class Outbox(Protocol):
         """
 
     def lease_due(
-        self, cpa_ids: Collection[str], now: datetime, *, kind: MessageKind | None = None
+        self,
+        cpa_ids: Collection[str],
+        now: datetime,
+        *,
+        kind: MessageKind | None = None,
+        expiring: datetime | None = None,
     ) -> StoredMessage | None:
         """Return the next message of these CPAs that is due, leased: signals first, then the longest waiting.
 
@@ -259,6 +264,7 @@ class Outbox(Protocol):
             cpa_ids: of which CPAs.
             now: the moment.
             kind: only messages of this kind; None takes both.
+            expiring: only a message whose time to live will have passed by then.
         """
 
     def beat(self) -> None:

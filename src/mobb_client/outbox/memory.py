@@ -82,12 +82,19 @@ class MemoryOutbox:
             return [StoredLetter(bericht=tables.contents[way.key], aflevering=way) for way in found]
 
     def lease_due(
-        self, cpa_ids: Collection[str], now: datetime, *, kind: MessageKind | None = None
+        self,
+        cpa_ids: Collection[str],
+        now: datetime,
+        *,
+        kind: MessageKind | None = None,
+        expiring: datetime | None = None,
     ) -> StoredMessage | None:
         """Return the next message that is due, leased."""
 
         def is_due(message: StoredMessage) -> bool:
-            is_wanted = kind is None or message.kind == kind
+            is_wanted = kind in {None, message.kind} and (
+                expiring is None or _has_come(message.entry.time_to_live, expiring)
+            )
             return is_wanted and message.cpa_id in cpa_ids and _has_come(message.entry.next_attempt, now)
 
         with self._lock:

@@ -5,8 +5,11 @@ Source: `digikoppeling-ebms2` b.3 and f.3; notes h-14, h-49, h-51, h-52.
 
 from __future__ import annotations
 
+import errno
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -71,7 +74,16 @@ class _Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry(_Failure):
-    """Send the same octets again as the CPA's schedule says; a best-effort message has failed."""
+    """Send the same octets again as the CPA's schedule says; a best-effort message has failed.
+
+    Args:
+        is_outage: whether the other side as a whole, or the way there, is down: this message is not the cause of it,
+            and every other one would fare the same.
+        retry_after: for how long, or until when, they ask to be left alone.
+    """
+
+    is_outage: bool = False
+    retry_after: timedelta | datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +94,7 @@ class Refused(_Failure):
 Outcome = Accepted | Signal | Retry | Refused
 
 _TRY_LATER: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+_DOWN: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _NOT_SUPPORTED: Final = frozenset(
     {HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, HTTPStatus.NOT_EXTENDED}
 )
@@ -133,12 +146,12 @@ def outcome_of(response: HttpAnswer) -> Outcome:
     if not _is_success(response.status):
         return _of_error(response, fault=fault)
     if fault:
-        return _retry("http.soap-fault", response.status, "a SOAP Fault", fault=True)
+        return _retry("http.soap-fault", response, "a SOAP Fault", fault=True)
     if soap is not None:
         return Signal(response)
     if not response.body.strip():
         return Accepted(response.status)
-    return _retry("http.not-understood", response.status, f"{len(response.body)} octets of something else")
+    return _retry("http.not-understood", response, f"{len(response.body)} octets of something else")
 
 
 def outcome_of_failure(error: TransportError | OSError) -> Retry:
@@ -156,7 +169,15 @@ def outcome_of_failure(error: TransportError | OSError) -> Retry:
         sentence=str(failure),
         needs_person=failure.reason in _FOR_A_PERSON,
         may_have_arrived=failure.may_have_arrived,
+        is_outage=_is_outage(error),
     )
+
+
+def _is_outage(error: TransportError | OSError) -> bool:
+    """Tell whether there is no connection, or none that TLS can use; what breaks later may be the message's own."""
+    if isinstance(error, TransportError):
+        return error.reason in _NO_CONNECTION or error.reason.startswith("tls.")
+    return isinstance(error, ConnectionRefusedError | socket.gaierror) or error.errno in _NO_WAY
 
 
 def _is_success(status: int) -> bool:
@@ -177,16 +198,34 @@ def _of_error(response: HttpAnswer, *, fault: bool) -> Retry | Refused:
         sentence = _sentence(reason, status, "a SOAP Fault" if fault else "")
         return Refused(reason=reason, sentence=sentence, status=status, needs_person=True, soap_fault=fault)
     if fault:
-        return _retry("http.soap-fault", status, "a SOAP Fault", fault=True)
+        return _retry("http.soap-fault", response, "a SOAP Fault", fault=True)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR and not response.body.strip():
-        return _retry("http.empty-error", status, "no body")
-    return _retry(reason, status)
+        return _retry("http.empty-error", response, "no body")
+    return _retry(reason, response)
 
 
-def _retry(reason: str, status: int, what: str = "", *, fault: bool = False) -> Retry:
+def _retry(reason: str, response: HttpAnswer, what: str = "", *, fault: bool = False) -> Retry:
     return Retry(
-        reason=reason, sentence=_sentence(reason, status, what), status=status, needs_person=fault, soap_fault=fault
+        reason=reason,
+        sentence=_sentence(reason, response.status, what),
+        status=response.status,
+        needs_person=fault,
+        soap_fault=fault,
+        is_outage=response.status in _DOWN,
+        retry_after=_retry_after(response.headers.get("retry-after", "")),
     )
+
+
+def _retry_after(value: str) -> timedelta | datetime | None:
+    """Return what a Retry-After asks for; None when it is absent or no such thing. Source: RFC 9110 section 10.2.3."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=int(value[:9]))
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _sentence(reason: str, status: int, what: str) -> str:
@@ -214,6 +253,8 @@ _NAMES: Final[tuple[tuple[type[OSError], str], ...]] = (
     (OSError, "network.unreachable"),
 )
 _NEVER_SENT: Final = frozenset({"network.refused", "network.name", "network.unreachable"})
+_NO_CONNECTION: Final = _NEVER_SENT | {"network.connect-timeout"}
+_NO_WAY: Final = frozenset({errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL})
 
 
 def _named(error: OSError) -> TransportError:
