@@ -412,7 +412,10 @@ class _Tally:
 def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
     oin = bericht.oin or sender.oins[0]
     way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
-    known = ledger.hand_over(tx, bericht, way, now)
+    try:
+        known = ledger.hand_over(tx, bericht, way, now)
+    except FieldError as error:  # an attachment that must be read now, and cannot be
+        raise BerichtError(bericht.kenmerk, [error]) from None
     if known is not None:
         return _repeated(known, bericht)
     if errors := bericht.date_errors(now, sender.regels):  # after the repeats, which may be older than their dates

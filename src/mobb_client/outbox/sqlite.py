@@ -105,7 +105,7 @@ class SqliteOutbox(SqlOutbox):
 
     def _underneath(self, using: object) -> Database | None:
         connection = underneath(using, sqlite3.Connection)
-        if connection is None:
+        if connection is None or not _is_open(connection):
             return None
         if not connection.in_transaction and not _begins_by_itself(connection):
             raise ConfigurationError(Finding("outbox.using", field="using", measure="a connection without transaction"))
@@ -300,6 +300,13 @@ class _Sqlite:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.total_changes >= 0
+    except sqlite3.ProgrammingError:
+        return False
 
 
 def _begins_by_itself(connection: Any) -> bool:
