@@ -96,5 +96,6 @@ def schema() -> Iterator[str]:
     name = f"t{os.getpid()}_{next(_NUMBERS)}"
     with psycopg.connect(found.conninfo, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
-        yield f"{found.conninfo} options=-csearch_path={name}"
+    yield f"{found.conninfo} options=-csearch_path={name}"
+    with psycopg.connect(found.conninfo, autocommit=True) as connection:  # the server may have been restarted meanwhile
         connection.execute(f"DROP SCHEMA {name} CASCADE")

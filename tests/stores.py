@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ class Store:
     open: Callable[[], Any]
     connect: Callable[[], Any]
     kill: Callable[[Any], None]
+    url: str = ""
+    options: str = ""
     workers: list[Any] = field(default_factory=list)
 
     @property
@@ -86,7 +89,9 @@ def in_postgres(_: Path) -> Iterator[Store]:
             with psycopg.connect(conninfo) as connection:
                 connection.execute("UPDATE mobb_worker SET seen = '-infinity' WHERE id = %s", [worker])
 
-        yield Store("postgres", lambda: PostgresOutbox(conninfo), lambda: psycopg.connect(conninfo), kill)
+        options = conninfo.rpartition(" options=")[2]
+        connect = partial(psycopg.connect, conninfo)
+        yield Store("postgres", lambda: PostgresOutbox(conninfo), connect, kill, conninfo, options)
 
 
 STORES: dict[str, Callable[[Path], Any]] = {"memory": memory, "sqlite": sqlite, "postgres": in_postgres}

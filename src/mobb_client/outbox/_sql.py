@@ -96,8 +96,12 @@ class SqlOutbox(ABC):
         self._guard = Lock()
         self._registering = Lock()
         self._worker = ""
-        with self._work() as db:
-            self._id = self._open(db)
+        try:
+            with self._work() as db:
+                self._id = self._open(db)
+        except BaseException:
+            self.close()
+            raise
 
     # What differs
 
@@ -198,7 +202,9 @@ class SqlOutbox(ABC):
 
     def close(self) -> None:
         """Let go of leases and connections."""
-        if self._worker and self._pid == os.getpid():
+        if self._pid != os.getpid():  # a child that never used it: all of it is its parent's
+            return
+        if self._worker:
             with suppress(OutboxError), self._work() as db:
                 self._bury(db, [self._worker])
             self._worker = ""
