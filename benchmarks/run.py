@@ -20,13 +20,14 @@ import tempfile
 import time
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 MB = 1_000_000
 MEMORY_BUDGET = 24.0  # MB of growth, whatever the batch
@@ -290,6 +291,109 @@ def ack_signed_verify(quick: bool) -> list[Figure]:
         return [_alone("ack_signed_verify", verify, quick=quick, runs=20)]
 
 
+def enqueue_sqlite(quick: bool) -> list[Figure]:
+    """A message of 100 MB that is made already: octets and rows, synced; beside it a plain write and fsync."""
+    from mobb_client import SqliteOutbox  # noqa: PLC0415 - as above
+
+    with _bench(15 if quick else 149, 500_000) as bench:
+        message = bench.folder / "message.mime"
+        bench.build(signed=False, file=message)
+        octets = message.read_bytes()
+        with closing(SqliteOutbox(bench.folder / "outbox.sqlite")) as outbox:
+            store = partial(_store, outbox, bench, octets)
+            found = _measure("enqueue_sqlite", store, partial(_write_synced, bench.folder, octets), quick=quick)
+    return [found]
+
+
+def _write_synced(folder: Path, octets: bytes) -> None:
+    target = folder / "plain"
+    with target.open("wb") as file:
+        file.write(octets)
+        os.fsync(file.fileno())
+    target.unlink()
+
+
+def _store(outbox: Any, bench: Bench, octets: bytes) -> None:
+    """Store a message and take its letters out of the queue, as the client does; forget it afterwards."""
+    from mobb_client import ledger  # noqa: PLC0415 - as above
+    from mobb_client.berichtenbox.aflevering import Aflevering  # noqa: PLC0415
+    from mobb_client.berichtenbox.bericht import bericht_id  # noqa: PLC0415
+    from mobb_client.ebms import exchange  # noqa: PLC0415
+    from mobb_client.outbox.contract import StoredLetter, StoredMessage  # noqa: PLC0415
+
+    now, oin = datetime.now(UTC), bench.senders[False].oins[0]
+    made = (str(uuid4()) for _ in bench.letters)
+    ways = [Aflevering(oin=oin, kenmerk=one, bericht_id=bericht_id(oin, one), handed_over=now) for one in made]
+    message = StoredMessage(
+        message_id=f"{uuid4()}@bench",
+        kind="letters",
+        cpa_id="bench",
+        url="https://bench",
+        headers={},
+        size=len(octets),
+        batch_id=uuid4(),
+        created=now,
+        entry=exchange.begin(now, None),
+    )
+    with outbox.transaction() as tx:
+        for way in ways:
+            tx.add_letter(StoredLetter(bericht=None, aflevering=way))
+    outbox.write_body(message.message_id, lambda sink: sink.write(octets))
+    with outbox.transaction() as tx:
+        ledger.begin(tx, message, ways, now)
+    with outbox.transaction() as tx:
+        tx.drop_body(message.message_id)
+
+
+def enqueue_1000(quick: bool) -> list[Figure]:
+    """1,000 letters of 2 kB without attachment, made already: one transaction, durable."""
+    from mobb_client import Bericht, SqliteOutbox  # noqa: PLC0415 - as above
+    from mobb_client.simulator import Berichtenbox  # noqa: PLC0415
+
+    good = {"bsn": "999993653", "berichttype": "AANSLAG", "onderwerp": "Aanslag", "berichttekst": "Aanslag " * 225}
+    calls = 3 if quick else 5
+    made = iter([[Bericht(kenmerk=f"{call}-{n}", **good) for n in range(1000)] for call in range(calls + 1)])
+    with (
+        tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder,
+        Berichtenbox().client(outbox=SqliteOutbox(Path(folder) / "outbox.sqlite")) as client,
+    ):
+        return [_alone("enqueue_1000", lambda: client.enqueue(next(made)), quick=quick)]
+
+
+def result_1000(quick: bool) -> list[Figure]:
+    """A signed result of 1,000 letters is read, verified and stored in SQLite, and our acknowledgment signed."""
+    from mobb_client import SqliteOutbox  # noqa: PLC0415 - as above
+    from mobb_client.pki import Certificate  # noqa: PLC0415
+    from mobb_client.simulator import Berichtenbox, example_letter  # noqa: PLC0415
+
+    box = Berichtenbox("osb-rm-s")
+    peer = Certificate.from_der(box.material.receiver.certificate_der)
+    calls = iter(range(9))
+    with (
+        tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder,
+        box.client(outbox=SqliteOutbox(Path(folder) / "outbox.sqlite")) as client,
+    ):
+
+        def incoming() -> list[Callable[[], object]]:
+            """Return what is received for 1,000 letters more: first the acknowledgment, then the result."""
+            call = next(calls)
+            client.enqueue(example_letter(f"{call}-{number}") for number in range(1000))
+            client.send_due()
+            due = sorted(box.due(box.clock.now()), key=lambda one: len(one.body))
+            return [partial(client.receive, one.headers, one.body, peer=peer) for one in due]
+
+        times = []
+        for _ in range(3 if quick else 6):
+            *first, result = incoming()
+            for one in first:
+                one()
+            times.append(1000 * _timed(result))
+        assert client.balance()["delivered"] == 1000 * len(times)
+    spread = f"{min(times[1:]):.3f} to {max(times[1:]):.3f}"
+    value = statistics.median(times[1:])
+    return [{"name": "result_1000", "value": value, "unit": "ms", "floor": None, "ratio": None, "spread": spread}]
+
+
 def import_library(quick: bool) -> list[Figure]:
     """`import mobb_client` in a fresh process, less a process that imports nothing."""
 
@@ -307,6 +411,9 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "batch_peak_memory": batch_peak_memory,
     "read_500kB_signed": read_500kb_signed,
     "ack_signed_verify": ack_signed_verify,
+    "enqueue_sqlite": enqueue_sqlite,
+    "enqueue_1000": enqueue_1000,
+    "result_1000": result_1000,
     "import": import_library,
 }
 
