@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -20,7 +21,6 @@ from mobb_client.outbox._values import from_json, to_json
 from mobb_client.outbox.contract import Event, EventName, StoredMessage
 
 Row = tuple[Any, ...]
-_encode: Final = json.JSONEncoder(separators=(",", ":")).encode  # made once: an encoder a letter takes longer
 
 WAY: Final = (
     "bericht_id", "oin", "kenmerk", "state", "handed_over", "acknowledged", "processed", "ended", "verwerkingscode",
@@ -40,13 +40,19 @@ MOMENTS: Final = frozenset(
 )  # fmt: skip
 
 
+@lru_cache
 def moment(value: datetime) -> str:
-    """Return a moment as it is kept."""
+    """Return a moment as it is kept; a thousand letters often share one."""
     return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _moment(value: datetime | None) -> str | None:
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+    return None if value is None else moment(value)
+
+
+_oin = lru_cache(OIN)
+_finding_json = lru_cache(to_json)
+_read_finding = lru_cache(partial(from_json, Finding))
 
 
 def _read(value: str | bytes | None) -> datetime | None:
@@ -77,7 +83,7 @@ def way_row(way: Aflevering) -> Row:
         _moment(way.ended),
         way.verwerkingscode,
         way.stadium,
-        None if way.finding is None else to_json(way.finding),
+        None if way.finding is None else _finding_json(way.finding),
         None if way.batch_id is None else str(way.batch_id),
         way.message_id,
         _moment(way.not_before),
@@ -94,7 +100,7 @@ def read_way(row: Row) -> Aflevering:
         batch_id, message_id, not_before, alarm_at, resends, expired,
     ) = row  # fmt: skip
     return Aflevering(
-        oin=OIN(_text(oin)),
+        oin=_oin(_text(oin)),
         kenmerk=_text(kenmerk),
         bericht_id=UUID(_text(bericht_id)),
         state=State(_text(state)),
@@ -104,7 +110,7 @@ def read_way(row: Row) -> Aflevering:
         ended=_read(ended),
         verwerkingscode=_maybe(verwerkingscode),
         stadium=_maybe(stadium),
-        finding=None if finding is None else from_json(Finding, finding),
+        finding=None if finding is None else _read_finding(finding),
         batch_id=None if batch_id is None else UUID(_text(batch_id)),
         message_id=_maybe(message_id),
         not_before=_read(not_before),
@@ -129,7 +135,7 @@ def content_json(bericht: Bericht, *, keeps_paths: bool) -> str:
         "bijlagen": [_bijlage(bijlage, keeps_paths=keeps_paths) for bijlage in bericht.bijlagen],
         "regels": {name: value for name in _REGELS if (value := getattr(bericht.regels, name)) != _STANDARD[name]},
     }
-    return _encode(parts)
+    return to_json(parts)
 
 
 _REGELS: Final = tuple(one.name for one in fields(Regels))
@@ -218,7 +224,7 @@ def message_row(message: StoredMessage) -> Row:
 def event_row(event: Event) -> Row:
     """Return an event in the columns of `EVENT`; the database gives its number."""
     oin = None if event.oin is None else event.oin.digits
-    return moment(event.at), event.name.value, oin, event.kenmerk, event.message_id, _encode(dict(event.data))
+    return moment(event.at), event.name.value, oin, event.kenmerk, event.message_id, to_json(dict(event.data))
 
 
 def read_event(row: Row) -> Event:
@@ -227,7 +233,7 @@ def read_event(row: Row) -> Event:
     return Event(
         at=datetime.fromisoformat(at),
         name=EventName(name),
-        oin=None if oin is None else OIN(oin),
+        oin=None if oin is None else _oin(oin),
         kenmerk=kenmerk,
         message_id=message_id,
         data=json.loads(data),

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 _T = TypeVar("_T")
@@ -22,7 +22,7 @@ _Read = Callable[[Any], Any]
 
 def to_json(value: object) -> str:
     """Return a value as JSON text; parts that have their default are left out."""
-    return json.dumps(value, separators=(",", ":"), default=_plain)
+    return _ENCODE(value)
 
 
 def from_json(kind: type[_T], text: str | bytes) -> _T:
@@ -47,6 +47,10 @@ def _plain(value: object) -> object:
         for field in dataclasses.fields(value)  # type: ignore[arg-type] # whatever is left is a dataclass, or raises
         if (part := getattr(value, field.name)) != field.default
     }
+
+
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+"""Made once: to make an encoder takes longer than to write a small value."""
 
 
 @cache
