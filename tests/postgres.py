@@ -45,7 +45,7 @@ class Server:
         if user := _user():
             entry = pwd.getpwnam(user)
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-        self._run("initdb", "-D", str(self.data), "-U", "mobb", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self.run_program("initdb", "-D", str(self.data), "-U", "mobb", "-A", "trust", "-E", "UTF8", "--no-sync")
         self.start()
         atexit.register(self.remove)
 
@@ -63,11 +63,11 @@ class Server:
         """Start it, and wait until it answers."""
         options = f"-k {self.folder} -c listen_addresses='' -c fsync=off -c max_connections=200"
         log = str(self.folder / "log")
-        self._run("pg_ctl", "-D", str(self.data), "-l", log, "-o", options, "-w", "start")
+        self.run_program("pg_ctl", "-D", str(self.data), "-l", log, "-o", options, "-w", "start")
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it; every connection breaks."""
-        self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+        self.run_program("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
     def remove(self) -> None:
         """Stop it and take its folder away."""
@@ -75,7 +75,8 @@ class Server:
             self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run_program(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs, as who runs the server."""
         command = [str(self._programs / program), *arguments]
         subprocess.run(command, check=True, user=_user(), cwd="/", stdout=subprocess.DEVNULL, env={"LC_ALL": "C.UTF-8"})
 

@@ -22,6 +22,9 @@ export PATH
 need xmlsec1 xmlsec1 "the tests that ask xmlsec1 about our signatures are skipped"
 need openssl openssl "the tests that read key stores made by openssl are skipped"
 need xmllint libxml2-utils "the test that asks another libxml2 about our schemas is skipped"
+need strace strace "the tests of the order of syncs are skipped"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || install_debian postgresql ||
+    say "no PostgreSQL server (postgresql): the tests of that outbox, and its documentation's code, are skipped"
 need java default-jre-headless "the tests that ask PDFBox about our documents are skipped"
 
 step "style"

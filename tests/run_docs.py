@@ -9,6 +9,8 @@ for whatever. These comments, on the line before a block, change that:
     <!-- not run: REASON -->     the reason is not optional
     <!-- continued -->           a python block that goes on where the one before it ended
     <!-- exit: 1 -->             the exit code that belongs to it (of a console block: of its last command)
+    <!-- needs: NAME -->         left out where this is not to be had: ``postgres``, a server with a database
+                                 ``zaaksysteem``, or a package to install
 
 A script of examples/ with a line ``# not run by tests/run_docs.py: REASON`` is left alone.
 """
@@ -23,19 +25,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 KINDS: Final = ("python", "sh", "console")
-EXTRAS: Final = "cli,documents"
+EXTRAS: Final = "cli,documents,postgres"
+POSTGRES: Final = "postgres"
 TIME_LIMIT: Final = 600
 
 _FENCE: Final = re.compile(
     r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)```[ \t]*$", re.MULTILINE | re.DOTALL
 )
-_REMARK: Final = re.compile(r"<!--\s*(not run|continued|exit)(?::\s*(.*?))?\s*-->\s*\Z")
+_REMARK: Final = re.compile(r"<!--\s*(not run|continued|exit|needs)(?::\s*(.*?))?\s*-->\s*\Z")
 _LEFT_ALONE: Final = re.compile(r"^# not run by tests/run_docs\.py: (\S.*)$", re.MULTILINE)
 _NOT_IN_THE_WHEEL: Final = shutil.ignore_patterns(
     ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis"
@@ -56,6 +59,7 @@ class Block:
     code: str
     not_run: str | None = None
     exit_code: int = 0
+    needs: str | None = None
 
     def __str__(self) -> str:
         """Return where it stands."""
@@ -86,7 +90,12 @@ def blocks(document: str, text: str) -> Iterator[Block]:
             code = f"{before}\n{code}"
         if block.kind == "python":
             before = code
-        yield Block(block.document, block.line, block.kind, code, exit_code=int(said) if remark == "exit" else 0)
+        yield replace(
+            block,
+            code=code,
+            exit_code=int(said) if remark == "exit" else 0,
+            needs=said if remark == "needs" else None,
+        )
 
 
 def commands(console: str) -> Iterator[tuple[str, str]]:
@@ -151,8 +160,26 @@ def scripts(folder: Path) -> Iterator[Block]:
         yield Block(name, 1, "sh", f"{program} {name}", not_run=reason[1] if reason else None)
 
 
-def environment_with_wheel(folder: Path) -> dict[str, str]:
-    """Build the wheel from a copy of the checkout, install it in a fresh environment, and return what to run with."""
+def database() -> dict[str, str]:
+    """Start PostgreSQL, and return where it is; nothing where there is none on this machine."""
+    sys.path.insert(0, str(ROOT))
+    from tests.postgres import server  # noqa: PLC0415 - of the checkout, beside this file
+
+    found = server()
+    if found is None:
+        return {}
+    found.run_program("createdb", "-h", str(found.folder), "-U", "mobb", "zaaksysteem")
+    return {"PGHOST": str(found.folder), "PGUSER": "mobb"}
+
+
+def _left_out(block: Block, environment: dict[str, str]) -> Block:
+    if block.needs != POSTGRES or "PGHOST" in environment:
+        return block
+    return replace(block, not_run="no PostgreSQL server on this machine")
+
+
+def environment_with_wheel(folder: Path, packages: Iterable[str] = ()) -> dict[str, str]:
+    """Build the wheel from a copy of the checkout, install it afresh with packages, and return what to run with."""
     source, wheels, venv = folder / "source", folder / "wheels", folder / "venv"
     shutil.copytree(ROOT, source, ignore=_NOT_IN_THE_WHEEL)
     _quietly([sys.executable, "-m", "build", "--wheel", "--outdir", str(wheels), str(source)])
@@ -160,7 +187,7 @@ def environment_with_wheel(folder: Path) -> dict[str, str]:
     _quietly([sys.executable, "-m", "venv", str(venv)])
     (wheel,) = wheels.glob("*.whl")
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _quietly([*pip, f"{wheel}[{EXTRAS}]"])
+    _quietly([*pip, f"{wheel}[{EXTRAS}]", *packages])
     without = {"PYTHONPATH", "PYTHONHOME"}
     inherited = {name: value for name, value in os.environ.items() if name not in without}
     path = f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"
@@ -173,8 +200,10 @@ def main(names: Iterable[str]) -> int:
     found = {path.name: list(blocks(path.name, path.read_text())) for path in documents}
     if not list(names):
         found["examples"] = list(scripts(ROOT / "examples"))
+    packages = {block.needs for of_one in found.values() for block in of_one} - {None, POSTGRES}
     with tempfile.TemporaryDirectory() as temporary:
-        environment = environment_with_wheel(Path(temporary))
+        environment = environment_with_wheel(Path(temporary), sorted(filter(None, packages))) | database()
+        found = {name: [_left_out(block, environment) for block in every] for name, every in found.items()}
         failed = sum(_run_all(name, found[name], Path(temporary), environment) for name in found)
     every = [block for of_one in found.values() for block in of_one]
     left = sum(block.not_run is not None for block in every)
