@@ -158,7 +158,7 @@ class TestWhich:
         found = codes(lambda: client.enqueue([letter()], using=sqlite3.connect(":memory:")))
         assert found == ["outbox.using: an outbox in memory"]
 
-    @pytest.mark.parametrize("using", ["outbox.sqlite", 5, object()])
+    @pytest.mark.parametrize("using", ["outbox.sqlite", 5, b"x"])
     def test_none(self, client: Client, using: object) -> None:
         """What is no connection is refused by its type."""
         found = codes(lambda: client.enqueue([letter()], using=using))
