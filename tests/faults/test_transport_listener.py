@@ -34,9 +34,9 @@ class Seen:
         return Reply()
 
 
-def listening(seen: Seen) -> Listener:
+def listening(seen: Seen, port: int = 0) -> Listener:
     """Return a listener of this world's server."""
-    return Listener(seen, identity=world().server().identity, anchors=[world().ours.certificate])
+    return Listener(seen, identity=world().server().identity, anchors=[world().ours.certificate], port=port)
 
 
 def send(line: HttpsWire, listener: Listener, body: bytes = b"<x/>") -> Response:
@@ -93,3 +93,11 @@ def test_bad_company(octets: bytes, capfd: pytest.CaptureFixture[str]) -> None:
         stuck.sendall(octets)
         assert outcome_of(send(line, listener)) == Accepted(204)
     assert "".join(capfd.readouterr()) == ""
+
+
+def test_again_at_once() -> None:
+    """B39: whoever comes after a crash listens at the same port at once, not when its old connections are forgotten."""
+    with listening(Seen()) as listener, wire() as line:
+        assert outcome_of(send(line, listener)) == Accepted(204)
+    with listening(Seen(), port=listener.port) as again, wire() as line:
+        assert outcome_of(send(line, again)) == Accepted(204)

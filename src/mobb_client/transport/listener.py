@@ -5,10 +5,11 @@ It demands a client certificate of an authority that is trusted here, and hands 
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from socket import socket
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 from socketserver import ThreadingMixIn
 from threading import Thread
 from types import TracebackType
@@ -93,7 +94,9 @@ class _Server(ThreadingMixIn, WSGIServer):
     block_on_close = True
 
     def server_bind(self) -> None:
-        """Bind without asking the network for our name."""
+        """Bind without asking the network for our name; also while connections of one before us are dying out."""
+        if os.name != "nt":  # there it would mean to share the port with whoever has it
+            self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
