@@ -137,6 +137,7 @@ class SqliteOutbox(SqlOutbox):
                 self._lock.let_go()  # a parent's, whose file is not ours to remove
             self._lock = WorkerLock(self._folder, worker)
         db.run("INSERT INTO mobb_worker (id) VALUES (?)", (worker,))
+        self._sweep(db)  # whoever died between making its file and its row is in no table
 
     def _dead(self, db: Database) -> list[str]:
         known = [row[0] for row in db.rows("SELECT id FROM mobb_worker")]
