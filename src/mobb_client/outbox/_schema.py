@@ -18,6 +18,7 @@ class Dialect:
     moment: str
     octets: str
     event_number: str
+    blocks: str = ""
 
 
 SQLITE: Final = Dialect(
@@ -32,6 +33,12 @@ POSTGRES: Final = Dialect(
     octets="bytea",
     # A sequence counts in the order of the inserts, and readers need that of the commits: `number` is given later
     event_number="id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE",
+    blocks="""CREATE TABLE mobb_block (
+        message_id TEXT NOT NULL REFERENCES mobb_body ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        data bytea NOT NULL,
+        PRIMARY KEY (message_id, number)
+    )""",
 )
 
 _FIRST: Final = (
@@ -96,12 +103,7 @@ _FIRST: Final = (
         message_id TEXT PRIMARY KEY,
         worker TEXT
     )""",
-    """CREATE TABLE mobb_block (
-        message_id TEXT NOT NULL REFERENCES mobb_body ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        data {octets} NOT NULL,
-        PRIMARY KEY (message_id, number)
-    )""",
+    "{blocks}",
     """CREATE TABLE mobb_answer (
         message_id TEXT PRIMARY KEY,
         received {moment} NOT NULL,
@@ -133,4 +135,5 @@ IDENTITY: Final = "CREATE TABLE mobb_outbox (id TEXT NOT NULL, version INTEGER N
 def statements(version: int, dialect: Dialect) -> list[str]:
     """Return what brings the tables of a version, 0 for none at all, to the present one."""
     named = {name: getattr(dialect, name) for name in Dialect.__slots__}
-    return [statement.format(**named) for step in MIGRATIONS[version:] for statement in step]
+    made = (statement.format(**named) for step in MIGRATIONS[version:] for statement in step)
+    return [statement for statement in made if statement]  # some databases have no need of some tables
