@@ -67,9 +67,8 @@ _FIRST: Final = (
         expired INTEGER NOT NULL,
         worker TEXT
     )""",
-    "CREATE INDEX mobb_letter_queue ON mobb_letter (number) WHERE state = 'QUEUED'",
-    "CREATE INDEX mobb_letter_alarm ON mobb_letter (alarm_at) WHERE state = 'ACKNOWLEDGED'",
-    "CREATE INDEX mobb_letter_desk ON mobb_letter (number) WHERE state = 'HUMAN'",
+    "CREATE INDEX mobb_letter_state ON mobb_letter (state, number)",
+    "CREATE INDEX mobb_letter_alarm ON mobb_letter (alarm_at) WHERE alarm_at IS NOT NULL",
     "CREATE INDEX mobb_letter_batch ON mobb_letter (batch_id) WHERE batch_id IS NOT NULL",
     "CREATE INDEX mobb_letter_worker ON mobb_letter (worker) WHERE worker IS NOT NULL",
     """CREATE TABLE mobb_content (

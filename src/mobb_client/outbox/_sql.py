@@ -365,15 +365,15 @@ class SqlOutbox(ABC):
             self._end_dead_leases(db)
             found = db.rows(
                 "SELECT parts FROM mobb_message WHERE state IN ('PENDING', 'SENT') AND time_to_live <= ?"
-                " AND worker IS NULL ORDER BY number LIMIT ?",
+                " AND worker IS NULL ORDER BY time_to_live, number LIMIT ?",
                 (moment(now), limit),
             )
         return [from_json(StoredMessage, parts) for (parts,) in found]
 
     def overdue(self, now: datetime, limit: int) -> Sequence[Aflevering]:
         """Return acknowledged letters of which it is time to tell somebody."""
-        condition = "state = 'ACKNOWLEDGED' AND alarm_at <= ? ORDER BY number LIMIT ?"
-        return self._ways(condition, (moment(now), limit))
+        found = self._ways("alarm_at <= ? ORDER BY alarm_at, number LIMIT ?", (moment(now), limit))
+        return [way for way in found if way.wants_reminder(now)]
 
     def next_due(self, cpa_ids: Collection[str]) -> datetime | None:
         """Return the earliest planned attempt."""
@@ -454,8 +454,8 @@ class SqlOutbox(ABC):
         with self._work() as db:
             which, final = db.among("l.state", FINAL)
             found = db.rows(
-                "SELECT c.bericht_id FROM mobb_content c JOIN mobb_letter l ON l.bericht_id = c.bericht_id"
-                f" WHERE {which} AND l.ended < ? LIMIT ?",
+                "SELECT c.bericht_id FROM mobb_content c CROSS JOIN mobb_letter l"  # contents first: most are gone
+                f" WHERE l.bericht_id = c.bericht_id AND {which} AND l.ended < ? LIMIT ?",
                 (final, moment(before), limit),
             )
             which, ids = db.among("bericht_id", (row[0] for row in found))
