@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,6 +43,8 @@ class Auditor:
     def __init__(self, connection: Any, folder: Path | None = None) -> None:
         self._connection = connection
         self._folder = folder
+        is_sqlite = isinstance(connection, sqlite3.Connection)
+        self._in_order = "number" if is_sqlite else "number IS NULL, number, id"  # numbers are given later there
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -81,8 +83,7 @@ class Auditor:
         stands: dict[str, str | None] = defaultdict(lambda: None)
         messages: dict[str, str] = {}
         stored = dict(self.rows("SELECT message_id, state FROM mobb_message WHERE kind = 'letters'"))
-        order = "SELECT number, name, kenmerk, message_id FROM mobb_event ORDER BY number"
-        for _, name, kenmerk, message_id in self.rows(order):
+        for name, kenmerk, message_id in self._events("name, kenmerk, message_id"):
             if name in _STATES:
                 before, after = stands[kenmerk], _STATES[name]
                 assert before in _FOLLOWS[after], f"{kenmerk}: from {before} to {after}"
@@ -129,14 +130,12 @@ class Auditor:
 
     def check_endings(self, expected: Mapping[str, str]) -> None:
         """Exactly one ending each, by the events."""
-        order = "SELECT kenmerk, name FROM mobb_event WHERE kenmerk IS NOT NULL ORDER BY number"
-        ended = Counter(kenmerk for kenmerk, name in self.rows(order) if _STATES.get(name) in ENDINGS)
+        ended = Counter(kenmerk for kenmerk, name in self._events("kenmerk, name") if _STATES.get(name) in ENDINGS)
         assert ended == dict.fromkeys(expected, 1)
 
-    def data(self, name: str) -> list[dict[str, Any]]:
-        """Return what the events of a name hold."""
-        found = self.rows(f"SELECT data FROM mobb_event WHERE name = '{name}' ORDER BY number")  # noqa: S608 - our own names
-        return [one if isinstance(one, dict) else json.loads(one) for (one,) in found]
+    def _events(self, columns: str) -> list[tuple[Any, ...]]:
+        """Return the events, in order."""
+        return self.rows(f"SELECT {columns} FROM mobb_event ORDER BY {self._in_order}")  # noqa: S608 - our own names
 
 
 _FINAL = {"ACKNOWLEDGED", "FAILED", "EXPIRED"}

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from mobb_client.outbox.postgres import PostgresOutbox
 from mobb_client.outbox.sqlite import SqliteOutbox
 from mobb_client.simulator import Response
 
@@ -176,5 +177,5 @@ def kill(store: Any, outbox: Any, connections: list[Any]) -> None:
         store.kill(outbox)
 
 
-KINDS: dict[str, type[Any]] = {"sqlite": SqliteOutbox}
+KINDS: dict[str, type[Any]] = {"sqlite": SqliteOutbox, "postgres": PostgresOutbox}
 """The class of each durable store, by the store's name."""
