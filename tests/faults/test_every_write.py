@@ -1,6 +1,6 @@
 """Death at every write: the process dies before each of them in turn, another goes on, and it ends as it would have.
 
-On PostgreSQL, where it takes minutes, before every fifth; before all of them with MOBB_EVERY_WRITE=1 in the environment.
+On PostgreSQL, where it takes minutes, before every fifth; before all of them with MOBB_EVERY_WRITE=1.
 """
 
 from __future__ import annotations
