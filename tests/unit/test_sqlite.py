@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from tests.material import MOMENT
-from tests.stored import CPA, OURS, message, put, stored, way, write
+from tests.stored import BATCH, CPA, OURS, message, put, stored, way, write
 
+from mobb_client.berichtenbox.aflevering import State
 from mobb_client.errors import ConfigurationError, OutboxError
 from mobb_client.outbox import _schema, _worker_lock
 from mobb_client.outbox.memory import MemoryOutbox
@@ -249,3 +250,37 @@ class TestOpening:
         """Said with what the system says."""
         with pytest.raises(OutboxError, match="No such file or directory"):
             SqliteOutbox(tmp_path / "none" / "outbox.sqlite")
+
+
+class TestPlans:
+    """Design 4: what is asked at every turn costs the same with half a million letters as with ten."""
+
+    def test_by_index(self, path: Path) -> None:
+        """No statement of a turn of a worker, or of a batch or result, reads a whole table of letters or messages."""
+        said: list[str] = []
+        with closing(SqliteOutbox(path)) as outbox:
+            put(outbox, stored(batch_id=BATCH), message())
+            for db in outbox._idle:
+                db.connection.set_trace_callback(said.append)  # type: ignore[attr-defined] # ours
+            outbox.lease_letters([OURS], MOMENT, 10)
+            outbox.lease_due([CPA], MOMENT)
+            outbox.next_due([CPA])
+            outbox.expiring(MOMENT, 10)
+            outbox.overdue(MOMENT, 10)
+            outbox.of_state(State.HUMAN)
+            outbox.ways([(OURS, "zaak-1")])
+            with outbox.transaction() as tx:
+                tx.ways_of_batch(BATCH)
+                tx.messages_of_batch(BATCH)
+                tx.way_by_id(BATCH)
+                tx.answer("1@x")
+                tx.put_way(way())
+        asked = [one for one in said if one.startswith(("SELECT", "UPDATE"))]
+        assert len(asked) > 15
+        with closing(sqlite3.connect(path)) as connection:
+            plans = {one: [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {one}")] for one in asked}
+        scans = {one: plan for one, plan in plans.items() for step in plan if step in WHOLE}
+        assert scans == {}
+
+
+WHOLE = {f"SCAN {table}" for table in ("mobb_letter", "mobb_message", "mobb_event", "mobb_answer", "mobb_content")}
