@@ -20,10 +20,12 @@ from mobb_client.ebms import agreement, packet
 from mobb_client.ebms.message import Ping, Pong
 from mobb_client.errors import ConfigurationError, Finding, ProtocolError, TransportError
 from mobb_client.outbox.contract import Event, Outbox
+from mobb_client.pacing import Pace
 from mobb_client.pki.certificate import Certificate
 from mobb_client.receiving import Receiving
 from mobb_client.sender import Sender, check_owners
-from mobb_client.sending import Sending, SendReport
+from mobb_client.sending import OnReport, Sending
+from mobb_client.tally import SendReport
 from mobb_client.transport.endpoint import Reply
 from mobb_client.transport.https import HttpsWire
 from mobb_client.transport.outcome import Outcome, Retry, Signal, outcome_of, outcome_of_failure
@@ -51,23 +53,28 @@ class Client:
         outbox: where letters and messages are kept; closed together with the client.
         on_aflevering: called by `dispatch` with a letter's way after a change of it: at least once, in order.
         wire: what carries octets, left open at the end; HTTPS with each sender's key and anchors when left out.
+        parallel: how many messages are uploaded at the same time, 1 to 64.
+        per_minute: how many sends are made in a minute at most; None for as many as it takes.
         now: the clock.
         new_id: where BatchIDs, ConversationIds and MessageIds come from.
 
     Raises:
-        ConfigurationError: no sender, or an OIN or CPA of two senders.
+        ConfigurationError: no sender, an OIN or CPA of two senders, or a pace out of bounds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name
         self,
         *senders: Sender,
         outbox: Outbox,
         on_aflevering: OnAflevering | None = None,
         wire: Wire | None = None,
+        parallel: int = 1,
+        per_minute: int | None = None,
         now: Callable[[], datetime] = utc_now,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         _check(senders)
+        self._pace = Pace(parallel, per_minute)
         self._senders: Sequence[Sender] = senders
         self._outbox = outbox
         self._on_aflevering = on_aflevering
@@ -76,7 +83,13 @@ class Client:
         self._wires = _Wires(wire)
         self._receiving = Receiving(senders, outbox, now, new_id)
         self._sending = Sending(
-            senders=senders, outbox=outbox, receiving=self._receiving, wire_of=self._wires.of, now=now, new_id=new_id
+            senders=senders,
+            outbox=outbox,
+            receiving=self._receiving,
+            wire_of=self._wires.of,
+            now=now,
+            new_id=new_id,
+            pace=self._pace,
         )
 
     def __enter__(self) -> Self:
@@ -94,17 +107,22 @@ class Client:
         self._wires.close()
         self._outbox.close()
 
-    def use(self, *senders: Sender) -> None:
+    def use(self, *senders: Sender, pace: Pace | None = None) -> None:
         """Work for these senders from now on: CPAs, keys and anchors that were replaced while we run (B50, B57).
 
         What is being sent or answered at this moment is finished as it began.
+
+        Args:
+            senders: as the constructor takes them.
+            pace: how fast may be sent from now on; as before when left out.
 
         Raises:
             ConfigurationError: no sender, or an OIN or CPA of two senders; the present ones stay.
         """
         _check(senders)
+        self._pace = pace or self._pace
         self._receiving.use(senders)
-        self._sending.use(senders)
+        self._sending.use(senders, self._pace)
         self._wires.forget()
         self._senders = senders
 
@@ -145,13 +163,36 @@ class Client:
         """
         return self._sending.enqueue(berichten, using)
 
-    def send_due(self) -> SendReport:
+    def send_due(self, on_report: OnReport | None = None) -> SendReport:
         """Put waiting letters into messages, send every message that is due, and let expire what is too late.
 
         Call it as often as you like, from as many threads as you like. What cannot be sent is in the report, and never
-        stops the rest.
+        stops the rest. When the other side of a CPA is down, that CPA is left alone for a while, from a second to five
+        minutes, and its messages keep their retries (`SendReport.paused`).
+
+        Args:
+            on_report: is given what was done so far, now and then, since a night's letters take hours.
+
+        Raises:
+            OutboxError: the store cannot be read or written; the rest waits there for the next call.
         """
-        return self._sending.send_due()
+        return self._sending.send_due(on_report)
+
+    def next_due(self) -> datetime | None:
+        """Return when a message is to be sent again, as far as that is planned; letters that wait may go at any time.
+
+        A moment that has passed says that something is due now.
+        """
+        return self._sending.next_due()
+
+    def stop(self) -> None:
+        """Let `send_due`, in whatever thread it runs, return soon, and send nothing any more, for good.
+
+        An upload is ended at its next block, which counts as no attempt: whoever works on the outbox next sends the
+        same octets. An answer that is awaited is still taken in. May be called from any thread and from a signal
+        handler; all else that a client does can still be done.
+        """
+        self._sending.stop()
 
     def send_signals(self) -> SendReport:
         """Send the acknowledgments, errors and answers of ours that are due, and no letters.

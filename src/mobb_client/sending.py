@@ -7,10 +7,9 @@ leaves, and a resend is those same octets. Source: `digikoppeling-ebms2` f.1 to 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -20,68 +19,21 @@ from mobb_client.berichtenbox import aflevering as letters
 from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht, as_second, bericht_id
 from mobb_client.ebms import exchange
-from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError, TransportError
-from mobb_client.outbox.contract import (
-    Event,
-    EventName,
-    Key,
-    MessageKind,
-    Outbox,
-    StoredLetter,
-    StoredMessage,
-    Transaction,
-)
-from mobb_client.receiving import Answered, Receiving
+from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError
+from mobb_client.outbox.contract import Event, EventName, Key, Outbox, StoredLetter, StoredMessage, Transaction
+from mobb_client.pacing import Pace, Stop
+from mobb_client.posting import Leases, Posting
+from mobb_client.pulse import beating
+from mobb_client.receiving import Receiving
 from mobb_client.sender import Intake, Outgoing, Sender, Written
-from mobb_client.transport.outcome import Accepted, Outcome, Refused, Retry, Signal, outcome_of, outcome_of_failure
+from mobb_client.tally import SendReport, Tally
 from mobb_client.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 
+OnReport = Callable[[SendReport], object]
 _AT_ONCE: Final = 1000
 _PURGED: Final = Finding("aflevering.purged", field="bericht", measure="no content")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendReport:
-    """What one call of `send_due` did.
-
-    Args:
-        built: messages made of letters.
-        attempted: sends: the sum of the next four.
-        accepted: answered with a 2xx that says no more.
-        acknowledged: acknowledged in the answer.
-        refused: refused for good.
-        unreachable: without an answer that counts; tried again when the CPA says so.
-        expired: messages whose time to live passed without an acknowledgment.
-        overdue: letters of which was told, now, that their result stays away.
-        blocked: by CPAId, why nothing could be made of the letters that wait under that CPA; they stay queued.
-    """
-
-    built: int = 0
-    attempted: int = 0
-    accepted: int = 0
-    acknowledged: int = 0
-    refused: int = 0
-    unreachable: int = 0
-    expired: int = 0
-    overdue: int = 0
-    blocked: Mapping[str, Exception] = field(default_factory=dict)
-
-    def __add__(self, other: SendReport) -> SendReport:
-        """Add what another call did."""
-        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
-        return SendReport(**counts, blocked={**self.blocked, **other.blocked})
-
-
-_COUNTS: Final = tuple(one.name for one in fields(SendReport) if one.name != "blocked")
-
-_TALLIED: Final[dict[type[exchange.Event], str]] = {
-    exchange.Accepted: "accepted",
-    exchange.Acknowledged: "acknowledged",
-    exchange.Refused: "refused",
-    exchange.Unreachable: "unreachable",
-}
 
 
 class Sending:
@@ -94,6 +46,7 @@ class Sending:
         wire_of: what carries a sender's octets.
         now: the clock.
         new_id: where ids come from.
+        pace: how fast may be sent.
     """
 
     def __init__(  # noqa: PLR0913 - its parts, each by name
@@ -105,19 +58,33 @@ class Sending:
         wire_of: Callable[[Sender], Wire],
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
+        pace: Pace,
     ) -> None:
-        self.use(senders)
         self._outbox = outbox
         self._receiving = receiving
         self._wire_of = wire_of
         self._now = now
         self._new_id = new_id
         self._told: set[tuple[str, str]] = set()
-        self._debts = _Debts()
+        self._stop = Stop()
+        self._leases = Leases(outbox)
+        self._posting = Posting(
+            outbox=outbox, receiving=receiving, wire_of=wire_of, now=now, leases=self._leases, stop=self._stop
+        )
+        self.use(senders, pace)
 
-    def use(self, senders: Sequence[Sender]) -> None:
-        """Send for these senders from now on."""
+    def use(self, senders: Sequence[Sender], pace: Pace) -> None:
+        """Send for these senders, and at this pace, from now on."""
         self._senders = {sender.cpa.cpa_id: sender for sender in senders}
+        self._posting.use(self._senders, pace)
+
+    def stop(self) -> None:
+        """Begin nothing new, and break off what is being uploaded."""
+        self._stop.ask()
+
+    def next_due(self) -> datetime | None:
+        """Return when a message is due again, as far as that is planned."""
+        return self._posting.next_due()
 
     # Letters into the outbox
 
@@ -139,50 +106,49 @@ class Sending:
 
     # All that is due
 
-    def send_due(self) -> SendReport:
+    def send_due(self, on_report: OnReport | None = None) -> SendReport:
         """Send what is due, make messages of the letters that wait and send those; return what was done.
 
-        A message that cannot be sent, or a sender whose CPA or key forbids it, never stops the others (B37).
+        A message that cannot be sent, or a sender whose CPA or key forbids it, never stops the others (B37). Of a CPA
+        whose other side is down no new messages are made: their time to live would pass while they wait.
+
+        Args:
+            on_report: is given what was done so far, each time that some of the letters have gone.
 
         Raises:
             OutboxError: the store cannot be read or written.
         """
-        tally = _Tally()
-        self._expire(tally)
-        self._remind(tally)
-        while True:
-            self._send(tally)
-            ready = [sender for cpa_id, sender in self._senders.items() if cpa_id not in tally.blocked]
-            if not sum([self._build(sender, tally) for sender in ready]):
-                return tally.report()
+        tally = Tally()
+        with beating(self._outbox):
+            self._expire(tally)
+            self._remind(tally)
+            while not self._stop.is_asked:
+                self._posting.post_due(tally)
+                report = tally.report(self._posting.paused)
+                if on_report is not None:
+                    on_report(report)
+                if not self._build_all(report, tally):
+                    break
+        return tally.report(self._posting.paused)
 
     def send_signals(self) -> SendReport:
         """Send the signals of ours that are due, and nothing else: who only receives gets its answers out."""
-        tally = _Tally()
-        self._send(tally, "signal")
-        return tally.report()
+        tally = Tally()
+        with beating(self._outbox):
+            self._posting.post_due(tally, "signal")
+        return tally.report(self._posting.paused)
 
-    def _expire(self, tally: _Tally) -> None:
+    def _expire(self, tally: Tally) -> None:
         now = self._now()
         while late := self._outbox.expiring(now, _AT_ONCE):
-            if not sum([self._age(message, now, tally) for message in late]):
+            if not sum([self._posting.age(message, now, tally) for message in late]):
                 return  # all were settled by somebody else meanwhile
 
-    def _age(self, message: StoredMessage, now: datetime, tally: _Tally) -> bool:
-        """Let a message expire when its time has come, or be sent no more when it may have been forgotten."""
-        with self._outbox.transaction() as tx:
-            current = tx.message(message.message_id)
-            if current is None or current.entry.is_final:
-                return False
-            after = ledger.advance(tx, current, exchange.Tick(), now)
-        tally.counts["expired"] += after.entry.is_final
-        return after.entry.is_final
-
-    def _remind(self, tally: _Tally) -> None:
+    def _remind(self, tally: Tally) -> None:
         now = self._now()
         while overdue := self._outbox.overdue(now, _AT_ONCE):
             told = self._remind_of([way.key for way in overdue], now)
-            tally.counts["overdue"] += told
+            tally.count("overdue", by=told)
             if not told:
                 return  # somebody else was faster
 
@@ -195,7 +161,13 @@ class Sending:
 
     # Letters into messages
 
-    def _build(self, sender: Sender, tally: _Tally) -> int:
+    def _build_all(self, report: SendReport, tally: Tally) -> int:
+        """Make messages of the next letters of each sender that may send; return how many letters that were."""
+        forbidden = report.blocked.keys() | report.paused.keys()
+        ready = [sender for cpa_id, sender in self._senders.items() if cpa_id not in forbidden]
+        return sum([self._build(sender, tally) for sender in ready if not self._stop.is_asked])
+
+    def _build(self, sender: Sender, tally: Tally) -> int:
         """Make messages of a sender's next letters; return how many letters that were."""
         now = self._now()
         with self._leased_letters(sender, now) as leased:
@@ -205,7 +177,9 @@ class Sending:
                 sender.route(now)
                 self._wire_of(sender)  # without trust or key no message is made that could only fail
                 for outgoing in self._outgoing(sender, leased, now):
-                    tally.counts["built"] += self._store_or_part(outgoing)
+                    if self._stop.is_asked:
+                        break
+                    tally.count("built", by=self._store_or_part(outgoing))
             except OutboxError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, the other senders' letters go on (B37)
@@ -220,23 +194,7 @@ class Sending:
             yield leased
         finally:
             if leased:
-                self._let_go(letters=[letter.aflevering.key for letter in leased])
-
-    def _let_go(self, *, letters: Sequence[Key] = (), messages: Sequence[str] = ()) -> None:
-        """End leases; when the store does not take it now, at the next occasion: else they last as long as we do."""
-        self._debts.letters.update(letters)
-        self._debts.messages.update(messages)
-        owed = _Debts(set(self._debts.letters), set(self._debts.messages))
-        try:
-            with self._outbox.transaction() as tx:
-                tx.release_letters(owed.letters)
-                for message_id in owed.messages:
-                    tx.release_message(message_id)
-        except OutboxError as error:
-            log.warning("lease.kept", extra={"error": type(error).__name__})
-            return
-        self._debts.letters.difference_update(owed.letters)
-        self._debts.messages.difference_update(owed.messages)
+                self._leases.let_go(letters=[letter.aflevering.key for letter in leased])
 
     def _outgoing(self, sender: Sender, leased: Sequence[StoredLetter], now: datetime) -> Iterator[Outgoing]:
         """Give messages of letters: new ones as they fit, those that go again under their old BatchID (k.16)."""
@@ -306,7 +264,7 @@ class Sending:
             tx.drop_body(message_id)
         return False
 
-    def _block(self, sender: Sender, error: Exception, tally: _Tally) -> None:
+    def _block(self, sender: Sender, error: Exception, tally: Tally) -> None:
         """Leave a sender's letters where they are, and say why: in the report, and once in an event."""
         tally.blocked[sender.cpa.cpa_id] = error
         found = error.findings if isinstance(error, ConfigurationError) else ()
@@ -318,95 +276,6 @@ class Sending:
         data = {"cpa_id": sender.cpa.cpa_id, "codes": codes}
         with self._outbox.transaction() as tx:
             tx.add_event(Event(at=self._now(), name=EventName.SENDER_BLOCKED, data=data))
-
-    # Messages over the wire
-
-    def _send(self, tally: _Tally, kind: MessageKind | None = None) -> None:
-        """Send what is due, one after the other: a lease is only taken on what is sent at once (B36)."""
-        while True:
-            now = self._now()
-            message = self._outbox.lease_due(self._senders.keys(), now, kind=kind)
-            if message is None:
-                return
-            try:
-                if message.entry.is_too_late(now):
-                    self._age(message, now, tally)
-                    self._let_go(messages=[message.message_id])
-                else:
-                    self._attempt(message, tally)
-            except BaseException:
-                self._let_go(messages=[message.message_id])
-                raise
-
-    def _attempt(self, message: StoredMessage, tally: _Tally) -> None:
-        """Send one message once, and store what came of it together with what it means (B43)."""
-        found = self._post(message)
-        now = self._now()
-        with self._outbox.transaction() as tx:
-            tx.release_message(message.message_id)
-            current = tx.message(message.message_id)
-            if current is None:
-                return
-            if found.alarm is not None and found.alarm != current.entry.reason:
-                ledger.note_message(tx, EventName.MESSAGE_ALARM, current, now, {"reason": found.alarm})
-            by = found.answer.message_id if found.answer else None
-            for event in found.events:
-                cause = None if isinstance(event, exchange.Accepted) else by
-                current = ledger.advance(tx, current, event, now, cause)
-            if found.answer is not None and tx.answer(found.answer.message_id) is None:
-                tx.put_answer(found.answer)
-        tally.counts["attempted"] += 1
-        tally.counts[_TALLIED[type(found.events[-1])]] += 1
-
-    def _post(self, message: StoredMessage) -> Answered:
-        """Send a message's octets and return what the answer does to it; whatever happens, there is an answer."""
-        try:
-            with self._outbox.open_body(message.message_id) as body:
-                wire = self._wire_of(self._senders[message.cpa_id])
-                response = wire.post(message.url, message.headers, body, message.size)
-            return self._answered(message, outcome_of(response))
-        except (TransportError, OSError) as error:
-            return self._answered(message, outcome_of_failure(error))
-        except ConfigurationError as error:
-            return _failed(error.findings[0].code if error.findings else "configuration")
-        except OutboxError:
-            return _failed("outbox.body")
-        except Exception as error:  # noqa: BLE001 - a fault of ours with one message must not stop the others (B37)
-            log.error("message.fault", extra={"message_id": message.message_id, "error": type(error).__name__})  # noqa: TRY400 - its text may hold content
-            return _failed("fault")
-
-    def _answered(self, message: StoredMessage, outcome: Outcome) -> Answered:
-        """Return what an outcome does to a message. Source: `digikoppeling-ebms2` f.3."""
-        match outcome:
-            case Signal() if message.kind == "letters":
-                return self._receiving.read_response(message, outcome.content_type, outcome.body)
-            case Accepted() | Signal():
-                return Answered(events=(_accepted(message),))
-            case Retry():
-                alarm = outcome.reason if outcome.needs_person else None
-                return Answered(events=(exchange.Unreachable(outcome.reason),), alarm=alarm)
-            case Refused():
-                attempt = () if message.policy is None else (exchange.Unreachable(outcome.reason),)
-                return Answered(events=(*attempt, exchange.Refused(outcome.reason)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Debts:
-    """Leases that could not be ended when they should have been."""
-
-    letters: set[Key] = field(default_factory=set)
-    messages: set[str] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What one call has done so far."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    blocked: dict[str, Exception] = field(default_factory=dict)
-
-    def report(self) -> SendReport:
-        return SendReport(**self.counts, blocked=self.blocked)
 
 
 def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
@@ -463,13 +332,3 @@ def _stored(outgoing: Outgoing, written: Written) -> StoredMessage:
         created=header.timestamp,
         entry=exchange.begin(header.timestamp, policy),
     )
-
-
-def _accepted(message: StoredMessage) -> exchange.Event:
-    """Return what a 2xx does that says nothing; where the CPA promises an answer, that is to be retried (f.3)."""
-    is_promised = message.message is not None and message.message.sync_reply is not None and message.policy is not None
-    return exchange.Unreachable("answer.none") if is_promised else exchange.Accepted()
-
-
-def _failed(code: str) -> Answered:
-    return Answered(events=(exchange.Unreachable(code),), alarm=code)

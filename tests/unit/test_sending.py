@@ -35,8 +35,8 @@ from mobb_client.ebms import exchange
 from mobb_client.errors import BerichtError, ConfigurationError, OutboxError, TransportError
 from mobb_client.outbox.contract import StoredMessage
 from mobb_client.outbox.memory import MemoryOutbox
-from mobb_client.sending import SendReport
 from mobb_client.simulator.material import Profile
+from mobb_client.tally import SendReport
 from mobb_client.transport.wire import Response
 
 OURS = "00000099000000001000"

@@ -10,7 +10,7 @@ from typing import Final
 from mobb_client.berichtenbox.aflevering import Aflevering
 from mobb_client.cli import _show
 from mobb_client.client import Client
-from mobb_client.sending import SendReport
+from mobb_client.tally import SendReport
 
 _PAUSE: Final = 0.05  # seconds between two looks at what is due
 HEADER: Final = ("kenmerk", "handed over", "acknowledged", "processed", "ending", "")

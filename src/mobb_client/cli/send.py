@@ -16,8 +16,8 @@ from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError, Finding
 from mobb_client.outbox.memory import MemoryOutbox
 from mobb_client.sender import Sender
-from mobb_client.sending import SendReport
 from mobb_client.settings import Settings, load
+from mobb_client.tally import SendReport
 from mobb_client.transport.listener import Listener
 
 _REACHED = {State.ACKNOWLEDGED, State.DELIVERED, State.PAPER, State.HUMAN}
