@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import chain
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from mobb_client import ledger
 from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.desk import Desk
 from mobb_client.ebms import agreement, packet
 from mobb_client.ebms.message import Ping, Pong
 from mobb_client.errors import ConfigurationError, Finding, ProtocolError, TransportError
@@ -209,23 +211,36 @@ class Client:
             ConfigurationError: several OINs have a letter of this kenmerk, and none was named.
         """
         oins = [OIN(oin) if isinstance(oin, str) else oin] if oin else [one for s in self._senders for one in s.oins]
-        found = self._outbox.ways((one, kenmerk) for one in oins)
-        if len(found) > 1:
-            raise ConfigurationError(Finding("client.oin-needed", field="oin", measure=f"{len(found)} letters"))
-        return found[0] if found else None
+        return ledger.find(self._outbox, kenmerk, oins)
 
-    def afleveringen(self) -> Iterator[Aflevering]:
-        """Give where every letter stands, oldest first."""
-        return self._outbox.afleveringen()
+    def afleveringen(self, *states: State) -> Iterator[Aflevering]:
+        """Give where every letter stands, or those in these states, oldest first; letters may move meanwhile."""
+        if not states:
+            return self._outbox.afleveringen()
+        return chain.from_iterable(ledger.in_state(self._outbox, state) for state in states)
 
     def overdue(self) -> Iterator[Aflevering]:
         """Give the letters whose result stays away for more than a day: ask Logius, and send nothing again (B71)."""
         now = self._now()
-        return (way for way in self._outbox.afleveringen() if way.is_overdue(now))
+        return (way for way in self.afleveringen(State.ACKNOWLEDGED) if way.is_overdue(now))
 
     def balance(self) -> dict[str, int]:
         """Return ``input``, ``delivered``, ``paper``, ``human`` and ``open``: the first is the sum of the others."""
         return ledger.balance(self._outbox.states())
+
+    # A person's decisions, and what is not kept for ever
+
+    @property
+    def desk(self) -> Desk:
+        """What ended with a person, and the decisions about it."""
+        return Desk(self._senders, self._outbox, self._now)
+
+    def purge(self, before: datetime) -> int:
+        """Remove the content of letters that were delivered or put on paper before a moment; return how many.
+
+        Text, BSN and attachments go from every file of the store; ids, clocks, codes and digests stay, as evidence.
+        """
+        return sum(iter(lambda: self._outbox.purge(before), 0))
 
     # What comes in
 

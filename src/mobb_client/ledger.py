@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -19,7 +20,8 @@ from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.resultaat import BatchResultaat, Toewijzing, Uitkomst, correlate, shown
 from mobb_client.ebms import exchange
-from mobb_client.outbox.contract import Event, EventName, Fact, StoredLetter, StoredMessage, Transaction
+from mobb_client.errors import ConfigurationError, Finding
+from mobb_client.outbox.contract import Event, EventName, Fact, Outbox, StoredLetter, StoredMessage, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -36,25 +38,84 @@ def hand_over(tx: Transaction, bericht: Bericht, way: Aflevering, now: datetime)
     return known
 
 
-def move(tx: Transaction, before: Aflevering, after: Aflevering, now: datetime, by: str | None = None) -> None:
-    """Store where a letter stands now, with an event, when that is something else than before.
+def find(outbox: Outbox, kenmerk: str, oins: Iterable[OIN]) -> Aflevering | None:
+    """Return where the letter of a kenmerk stands, or None when none of these OINs has one.
+
+    Raises:
+        ConfigurationError: several of them have one.
+    """
+    found = outbox.ways((oin, kenmerk) for oin in oins)
+    if len(found) > 1:
+        raise ConfigurationError(Finding("client.oin-needed", field="oin", measure=f"{len(found)} letters"))
+    return found[0] if found else None
+
+
+def in_state(outbox: Outbox, state: letters.State) -> Iterator[Aflevering]:
+    """Give where every letter in a state stands, oldest first, a page at a time."""
+    last: Aflevering | None = None
+    while page := outbox.of_state(state, after=last):
+        yield from page
+        last = page[-1]
+
+
+def put_aside(tx: Transaction, way: Aflevering, codes: Iterable[str], now: datetime) -> Aflevering | None:
+    """Store that a letter could not be made, so that a person has it: it has a way, and no content.
+
+    Returns where it stands; None, and nothing is stored, when its kenmerk is that of another letter.
+    """
+    known = tx.add_letter(StoredLetter(bericht=None, aflevering=replace(way, ended=now)))
+    data: dict[str, Fact] = {"codes": ", ".join(dict.fromkeys(codes))}
+    if known is None:
+        note_letter(tx, EventName.LETTER_HUMAN, way, now, {"reason": way.reason, **data})
+        return replace(way, ended=now)
+    if not was_put_aside(known):
+        return None
+    return move(tx, known.aflevering, replace(known.aflevering, finding=way.finding), now, more=data)
+
+
+def was_put_aside(known: StoredLetter) -> bool:
+    """Tell whether a letter is on the desk without content: it could not be made, and a corrected one may come."""
+    return known.bericht is None and known.aflevering.state is letters.State.HUMAN
+
+
+def correct(tx: Transaction, way: Aflevering, bericht: Bericht, now: datetime) -> Aflevering:
+    """Let a letter that was put aside come in after all, under its kenmerk, and return where it stands."""
+    after = replace(letters.sent_again(way), handed_over=now, ended=None, finding=None)
+    tx.put_content(way.key, bericht)
+    tx.put_way(after)
+    note_letter(tx, EventName.LETTER_QUEUED, after, now, {"corrected": "content"})
+    return after
+
+
+def move(  # noqa: PLR0913 - what an event is made of
+    tx: Transaction,
+    before: Aflevering,
+    after: Aflevering,
+    now: datetime,
+    by: str | None = None,
+    *,
+    more: Mapping[str, Fact] = MappingProxyType({}),
+) -> Aflevering:
+    """Store where a letter stands now, with an event, when that is something else than before; return that.
 
     Args:
         tx: the transaction.
         before: where it stood.
         after: where it stands.
         now: when.
-        by: MessageId of what came in and caused it.
+        by: MessageId of what came in and caused it, or who decided it.
+        more: what else the event says.
     """
     if after == before:
-        return
+        return after
     if after.state is not before.state:
         after = replace(after, ended=now if after.is_ended else None)
     tx.put_way(after)
     code = None if after.verwerkingscode is None else shown(after.verwerkingscode)
     batch = None if after.batch_id is None else str(after.batch_id)
     data: dict[str, Fact] = {"reason": after.reason, "verwerkingscode": code, "batch_id": batch, "by": by}
-    note_letter(tx, EventName(f"letter.{after.state.lower()}"), after, now, data)
+    note_letter(tx, EventName(f"letter.{after.state.lower()}"), after, now, {**data, **more})
+    return after
 
 
 def note_letter(tx: Transaction, name: EventName, way: Aflevering, now: datetime, data: Mapping[str, Fact]) -> None:
@@ -73,16 +134,33 @@ def remind(tx: Transaction, way: Aflevering, now: datetime) -> None:
 # Messages
 
 
-def begin(tx: Transaction, message: StoredMessage, held: Sequence[Aflevering], now: datetime) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is left of a message when its octets and its letters are gone: digests and sizes, by name.
+
+    Args:
+        message: of its document.
+        letters: BerichtID -> of that letter's attachments.
+    """
+
+    message: Mapping[str, Fact] = field(default_factory=dict)
+    letters: Mapping[UUID, Mapping[str, Fact]] = field(default_factory=dict)
+
+
+def begin(
+    tx: Transaction, message: StoredMessage, held: Sequence[Aflevering], now: datetime, evidence: Evidence
+) -> None:
     """Store a message whose octets are stored, and take the letters that it holds out of the queue.
 
     Raises:
         ForbiddenEdgeError: one of them is not queued.
     """
     tx.put_message(message)
-    note_message(tx, EventName.MESSAGE_PENDING, message, now, {"batch_id": str(message.batch_id), "letters": len(held)})
+    data = {"batch_id": str(message.batch_id), "letters": len(held), **evidence.message}
+    note_message(tx, EventName.MESSAGE_PENDING, message, now, data)
     for way in held:
-        move(tx, way, letters.batched(way, message.batch_id or _NOBODY, message.message_id), now)
+        after = letters.batched(way, message.batch_id or _NOBODY, message.message_id)
+        move(tx, way, after, now, more=evidence.letters.get(way.bericht_id, {}))
 
 
 def advance(

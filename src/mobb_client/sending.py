@@ -17,10 +17,10 @@ from uuid import UUID
 from mobb_client import ledger
 from mobb_client.berichtenbox import aflevering as letters
 from mobb_client.berichtenbox.aflevering import Aflevering, State
-from mobb_client.berichtenbox.bericht import Bericht, as_second, bericht_id
+from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.ebms import exchange
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError
-from mobb_client.outbox.contract import Event, EventName, Key, Outbox, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import Event, EventName, Fact, Key, Outbox, StoredLetter, StoredMessage, Transaction
 from mobb_client.pacing import Pace, Stop
 from mobb_client.posting import Leases, Posting
 from mobb_client.pulse import beating
@@ -213,12 +213,11 @@ class Sending:
 
         A letter that waited until after its PublicatieDatum goes without one: it would have been visible by now.
         """
-        bericht = letter.bericht
-        if bericht is None:
+        if letter.bericht is None:
             self._put_aside(letter.aflevering.key, _PURGED)
             return None
-        if _is_public(bericht, now):
-            bericht = replace(bericht, publicatiedatum=None)
+        bericht = letter.bericht.as_sent(now)
+        if bericht is not letter.bericht:
             with self._outbox.transaction() as tx:
                 ledger.note_letter(tx, EventName.LETTER_UNDATED, letter.aflevering, now, {})
         if errors := bericht.date_errors(now, sender.regels):
@@ -254,12 +253,13 @@ class Sending:
         Returns False, and nothing is stored, when another worker was faster with one of the letters.
         """
         message_id, batch = outgoing.message.header.message_id, outgoing.batch
-        message = _stored(outgoing, self._outbox.write_body(message_id, outgoing.write))
+        written = self._outbox.write_body(message_id, outgoing.write)
+        message = _stored(outgoing, written)
         with self._outbox.transaction() as tx:
             found = tx.ways((batch.oin, bericht.kenmerk) for bericht in batch.berichten)
             held = [way for way in found if way.state is State.QUEUED]
             if len(held) == len(batch):
-                ledger.begin(tx, message, held, message.created)
+                ledger.begin(tx, message, held, message.created, _evidence(outgoing, written))
                 return True
             tx.drop_body(message_id)
         return False
@@ -283,13 +283,13 @@ def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetim
     way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
     try:
         known = ledger.hand_over(tx, bericht, way, now)
+        if known is not None and not ledger.was_put_aside(known):
+            return _repeated(known, bericht)
+        if errors := bericht.date_errors(now, sender.regels):  # after the repeats, which may be older than their dates
+            raise BerichtError(bericht.kenmerk, errors)
+        return way if known is None else ledger.correct(tx, known.aflevering, bericht, now)
     except FieldError as error:  # an attachment that must be read now, and cannot be
         raise BerichtError(bericht.kenmerk, [error]) from None
-    if known is not None:
-        return _repeated(known, bericht)
-    if errors := bericht.date_errors(now, sender.regels):  # after the repeats, which may be older than their dates
-        raise BerichtError(bericht.kenmerk, errors)
-    return way
 
 
 def _repeated(known: StoredLetter, bericht: Bericht) -> Aflevering:
@@ -310,11 +310,6 @@ def _repeated(known: StoredLetter, bericht: Bericht) -> Aflevering:
     return known.aflevering
 
 
-def _is_public(bericht: Bericht, now: datetime) -> bool:
-    """Tell whether the moment from which a letter may be seen has passed, in the whole seconds that are written."""
-    return bericht.publicatiedatum is not None and as_second(bericht.publicatiedatum) <= as_second(now)
-
-
 def _stored(outgoing: Outgoing, written: Written) -> StoredMessage:
     route, header, packet = outgoing.route, outgoing.message.header, written.packet
     policy = route.retry if route.ack_requested else None
@@ -332,3 +327,17 @@ def _stored(outgoing: Outgoing, written: Written) -> StoredMessage:
         created=header.timestamp,
         entry=exchange.begin(header.timestamp, policy),
     )
+
+
+def _evidence(outgoing: Outgoing, written: Written) -> ledger.Evidence:
+    """Return what stays when the octets are gone: digest and size of the document and of each attachment."""
+    ((_, digest),) = written.packet.payload_digests
+    facts: dict[UUID, dict[str, Fact]] = {}
+    for bericht in outgoing.batch.berichten:
+        letter = bericht_id(outgoing.batch.oin, bericht.kenmerk)
+        found = zip(bericht.bijlagen, written.document.bijlagen[letter], strict=True)
+        for number, (bijlage, sha256) in enumerate(found, start=1):
+            own = facts.setdefault(letter, {})
+            own[f"bijlage_{number}_sha256"], own[f"bijlage_{number}_bytes"] = sha256, bijlage.size
+    document: dict[str, Fact] = {"payload_digest": digest.hex(), "payload_bytes": written.document.size}
+    return ledger.Evidence(message=document, letters=facts)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -18,20 +19,22 @@ from tests.partner import NOTHING, TIME_TO_LIVE, Partner, Post, Sent, every_even
 from mobb_client.berichtenbox.aflevering import State
 from mobb_client.client import Client
 from mobb_client.ebms.message import UserMessage
+from mobb_client.errors import FieldError
 from mobb_client.simulator.material import Profile
 from mobb_client.transport.wire import Response
 
 CODES = ("Verwerkt", "NietActiefOfGeabonneerd", "TechnischProbleem", "BerichtBestaatAl", "BijlageTeGroot", "Nieuw")
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 15, 180, 24 * 60, 27 * 60))
+REFUSED = (FieldError("onderwerp.length", field="onderwerp", measure="63 characters", limit=50),)
 ANSWERS = ("nothing", "503", "404", "reset", "fault", "acknowledged", "judged", "refused", "warned", "html")
 
 EDGES: Mapping[str, set[str]] = {
-    "": {"queued"},
+    "": {"queued", "human"},
     "queued": {"batched", "human", "delivered", "paper"},
     "batched": {"sent", "acknowledged", "queued", "delivered", "paper", "human"},
     "sent": {"acknowledged", "queued", "delivered", "paper", "human"},
     "acknowledged": {"queued", "delivered", "paper", "human"},
-    "human": {"human", "delivered", "paper"},
+    "human": {"human", "delivered", "paper", "queued"},
     "delivered": set(),
     "paper": set(),
 }
@@ -56,6 +59,7 @@ class Exchange(RuleBasedStateMachine):
         self.received: list[Sent] = []
         self.answers: list[str] = []
         self.ended: dict[str, State] = {}
+        self.decided: set[str] = set()
         self.number = 0
 
     # What the other side does with a POST
@@ -163,6 +167,39 @@ class Exchange(RuleBasedStateMachine):
         data.draw(st.sampled_from(self.received), "again").to(self.client)
         assert list(self.client.afleveringen()) == before
 
+    @rule(corrected=st.booleans())
+    def refuse(self, corrected: bool) -> None:
+        """A letter that could not be made; perhaps a corrected one comes."""
+        kenmerk = f"zaak-{self.number}"
+        assert self.client.desk.refuse(kenmerk, REFUSED) == self.client.aflevering(kenmerk)
+        self.number += 1
+        if corrected:
+            self.client.enqueue([letter(kenmerk=kenmerk)])
+
+    @precondition(lambda self: self.client.balance()["human"])
+    @rule(data=st.data(), verb=st.sampled_from(["deliver", "paper", "resend", "correct"]))
+    def decide(self, data: st.DataObject, verb: str) -> None:
+        """A person decides about any letter on the desk."""
+        desk = self.client.desk
+        found = data.draw(st.sampled_from([one.aflevering.kenmerk for one in desk.letters()]), "letter")
+        match verb:
+            case "deliver":
+                assert desk.deliver(found, "gezien").state is State.DELIVERED
+            case "paper":
+                assert desk.paper(found, "haast").state is State.PAPER
+            case _:
+                assert desk.resend(letter(kenmerk=found), "hersteld").state is State.QUEUED
+                return
+        self.decided.add(found)
+
+    @rule(data=st.data(), verb=st.sampled_from(["deliver", "paper", "resend"]))
+    def meddle(self, data: st.DataObject, verb: str) -> None:
+        """About a letter that is anywhere else nobody decides."""
+        elsewhere = [way.kenmerk for way in self.client.afleveringen() if way.state is not State.HUMAN]
+        if elsewhere:
+            with pytest.raises(FieldError, match=r"desk[.]state"):
+                getattr(self.client.desk, verb)(data.draw(st.sampled_from(elsewhere), "letter"), "ongeduld")
+
     # What always holds
 
     @invariant()
@@ -173,12 +210,16 @@ class Exchange(RuleBasedStateMachine):
 
     @invariant()
     def endings_are_final(self) -> None:
-        """Delivered and paper are for ever, and each was said by the other side."""
+        """Delivered and paper are for ever, and each was said by the other side, or by a person."""
         for way in self.client.afleveringen():
+            assert (way.ended is not None) is way.is_ended
             if way.kenmerk in self.ended:
                 assert way.state is self.ended[way.kenmerk]
             if way.state in {State.DELIVERED, State.PAPER}:
                 self.ended[way.kenmerk] = way.state
+                if way.kenmerk in self.decided:
+                    assert way.reason == f"desk.{way.state.lower()}"
+                    continue
                 assert way.verwerkingscode in self.verdicts[way.bericht_id]
                 assert (way.verwerkingscode == "Verwerkt") is (way.state is State.DELIVERED)
 

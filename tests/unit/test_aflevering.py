@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -129,6 +130,75 @@ def test_desk() -> None:
     assert table.judged(on_desk, verdict("NietActiefOfGeabonneerd"), NOW, latest=False).state is State.PAPER
     assert table.judged(on_desk, verdict("TechnischProbleem"), NOW, latest=False) == on_desk
     assert table.judged(on_desk, verdict("TechnischProbleem"), NOW).state is State.HUMAN, "a person has it now"
+
+
+DECISIONS = {
+    table.delivered_after_all: State.DELIVERED,
+    table.put_on_paper: State.PAPER,
+    table.sent_again: State.QUEUED,
+}
+
+
+def standing(state: State) -> Aflevering:
+    """Return a letter in a state, after a way that leads there."""
+    return {
+        State.QUEUED: NEW,
+        State.BATCHED: table.batched(NEW, BATCH, "id@host"),
+        State.SENT: UNDER_WAY,
+        State.ACKNOWLEDGED: table.acknowledged(UNDER_WAY, NOW),
+        State.DELIVERED: table.judged(UNDER_WAY, verdict("Verwerkt"), NOW),
+        State.PAPER: table.judged(UNDER_WAY, verdict("NietActiefOfGeabonneerd"), NOW),
+        State.HUMAN: table.judged(UNDER_WAY, verdict("BijlageTeGroot"), NOW),
+    }[state]
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("decide", list(DECISIONS))
+def test_decisions(decide: Callable[[Aflevering], Aflevering], state: State) -> None:
+    """B41: a person moves a letter out of HUMAN, and no other."""
+    letter = standing(state)
+    assert letter.state is state
+    if state is not State.HUMAN:
+        with pytest.raises(ForbiddenEdgeError):
+            decide(letter)
+        return
+    decided = decide(letter)
+    assert decided.state is DECISIONS[decide]
+    assert decided.finding is not None
+    assert decided.finding.measure == "resultaat.BijlageTeGroot", "why it was there"
+    assert (decided.bericht_id, decided.batch_id) == (letter.bericht_id, letter.batch_id)
+
+
+def test_sent_again() -> None:
+    """k.16: the same ids, its chances after TechnischProbleem anew; what is said of the old offering is old."""
+    letter = UNDER_WAY
+    for _ in range(len(BACK_OFF) + 1):
+        letter = table.judged(letter, verdict("TechnischProbleem"), NOW)
+        letter = table.batched(letter, BATCH, "next@host") if letter.state is State.QUEUED else letter
+    again = table.sent_again(letter)
+    assert (again.resends, again.message_id, again.not_before) == (0, None, None)
+    assert table.judged(again, verdict("BijlageTeGroot"), NOW, latest=False) == again
+    assert table.judged(again, verdict("NietActiefOfGeabonneerd"), NOW, latest=False).state is State.PAPER
+    assert table.judged(again, verdict("Verwerkt"), NOW, latest=False).state is State.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("letter", "doubt"),
+    [
+        (table.message_expired(table.batched(table.message_expired(UNDER_WAY), BATCH, "two@host")), True),
+        (table.unbuildable(table.message_expired(UNDER_WAY), CHANGED), True),
+        (table.sent_again(replace(table.message_expired(UNDER_WAY), state=State.HUMAN)), True),
+        (table.message_failed(UNDER_WAY, "network.timeout"), True),
+        (table.message_failed(UNDER_WAY, "Inconsistent"), False),
+        (table.judged(UNDER_WAY, verdict("BerichtBestaatAl"), NOW), True),
+        (table.contradicted(UNDER_WAY, [verdict("Verwerkt"), verdict("BijlageTeGroot")], NOW), True),
+        (table.judged(UNDER_WAY, verdict("BijlageTeGroot"), NOW), False),
+        (table.unbuildable(NEW, CHANGED), False),
+    ],
+)
+def test_may_have_arrived(letter: Aflevering, doubt: bool) -> None:
+    """B46, B72: without a verdict nobody knows; who decides is told."""
+    assert letter.may_have_arrived is doubt
 
 
 def test_contradiction() -> None:

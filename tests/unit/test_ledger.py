@@ -52,7 +52,7 @@ class World:
         with self.outbox.transaction() as tx:
             held = [found for kenmerk in kenmerken if (found := tx.way((oin, kenmerk)))]
             made = message(message_id, batch_id=batch, message=sent, **changes)
-            ledger.begin(tx, made, held, MOMENT)
+            ledger.begin(tx, made, held, MOMENT, ledger.Evidence())
 
     def offered(self, *kenmerken: str, **changes: Any) -> None:
         """Enqueue letters and put them in message ``1@x``."""

@@ -477,6 +477,17 @@ def test_pages(outbox: Outbox) -> None:
     assert [one.kenmerk for one in outbox.afleveringen()] == [f"zaak-{number}" for number in range(2001)]
 
 
+def test_pages_of_a_state(outbox: Outbox) -> None:
+    """One page after the other, also when the last letter of a page has gone elsewhere meanwhile."""
+    put(outbox, *(stored(f"zaak-{number}") for number in range(6)), way("zaak-1", state=State.HUMAN))
+    first = outbox.of_state(State.QUEUED, 2)
+    put(outbox, way("zaak-2", state=State.BATCHED))
+    second = outbox.of_state(State.QUEUED, 2, first[-1])
+    assert [one.kenmerk for one in (*first, *second)] == ["zaak-0", "zaak-2", "zaak-3", "zaak-4"]
+    assert [one.kenmerk for one in outbox.of_state(State.QUEUED, after=second[-1])] == ["zaak-5"]
+    assert outbox.of_state(State.HUMAN, after=second[-1]) == []
+
+
 class TestContents:
     """A letter comes back as it was handed over, on another day and in another process."""
 
@@ -540,6 +551,20 @@ class TestContents:
         assert [one.kenmerk for one in outbox.afleveringen()] == ["zaak-1", "zaak-2"]
 
 
+def test_letter_without_content(store: Store) -> None:
+    """Of a row that was refused there is no content, until a correction brings it."""
+    outbox = store.worker()
+    put(outbox, StoredLetter(bericht=None, aflevering=way(state=State.HUMAN)))
+    with outbox.transaction() as tx:
+        found = tx.letter((OURS, "zaak-1"))
+        assert found is not None
+        assert found.bericht is None
+        tx.put_content((OURS, "zaak-1"), letter())
+        tx.put_way(way())
+    (leased,) = store.worker().lease_letters([OURS], MOMENT, 1)
+    assert leased.bericht == letter()
+
+
 class TestPurge:
     """B49: what a letter said goes when it has ended; that it was there, and how it ended, stays."""
 
@@ -554,7 +579,9 @@ class TestPurge:
             stored("open"),
             event(),
         )
+        assert outbox.purgeable(MOMENT + HOUR) == 2
         assert [outbox.purge(MOMENT + HOUR, 1) for _ in range(3)] == [1, 1, 0]
+        assert outbox.purgeable(MOMENT + HOUR) == 0
         with outbox.transaction() as tx:
             kept = {one.kenmerk: tx.letter(one.key) for one in outbox.afleveringen()}
         assert {key: bool(found and found.bericht) for key, found in kept.items()} == {

@@ -38,6 +38,8 @@ BACK_OFF: Final = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 240, 
 PATIENCE: Final = timedelta(hours=24)
 """How long a result may take before somebody is told, and until they are told again (`berichtenbox` c.5)."""
 
+_DOUBTFUL: Final = frozenset({"aflevering.expired", "result.twice", "resultaat.BerichtBestaatAl"})
+
 
 class ForbiddenEdgeError(MobbError):
     """A letter was asked to go where its state does not lead: a defect of the caller, never of the other side."""
@@ -63,7 +65,7 @@ class Aflevering:
         message_id: of the last message that it travelled in.
         not_before: a queued letter waits until then.
         alarm_at: when somebody is told that there is still no result.
-        resends: business resends made after TechnischProbleem.
+        resends: business resends made after TechnischProbleem, since a person last decided.
         expired: how often its message expired.
 
     The clocks and the code are those of its last offering; those of earlier ones are in the events.
@@ -109,6 +111,16 @@ class Aflevering:
     def wants_reminder(self, now: datetime) -> bool:
         """Tell whether it is time to tell somebody (again) that there is no result."""
         return self.state is State.ACKNOWLEDGED and self.alarm_at is not None and self.alarm_at <= now
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether it travelled, and nobody here knows whether it is in the Berichtenbox."""
+        return self.reason in _DOUBTFUL or (self.verwerkingscode is None and (self.expired > 0 or self._is_unsure))
+
+    @property
+    def _is_unsure(self) -> bool:
+        """Whether its one send failed: the names of such failures have a point in them, errorCodes of ebMS do not."""
+        return self.finding is not None and self.reason == "aflevering.refused" and "." in self.finding.measure
 
     def __repr__(self) -> str:
         """Return its kenmerk and where it stands; code and stadium only as far as they can do no harm in a log."""
@@ -191,9 +203,9 @@ _ENDING: Final = {Klasse.BEZORGD: State.DELIVERED, Klasse.PAPIER: State.PAPER}
 
 def _counts(letter: Aflevering, klasse: Klasse, *, latest: bool) -> bool:
     """Tell whether a verdict moves a letter that has not ended for good."""
-    if letter.state is State.QUEUED:  # never offered, or waiting after this very verdict
-        return letter.batch_id is not None and klasse is not Klasse.OPNIEUW
-    if letter.state is State.HUMAN and klasse is Klasse.PAPIER:
+    if letter.state is State.QUEUED and (letter.batch_id is None or klasse is Klasse.OPNIEUW):
+        return False  # never offered, or waiting after this very verdict
+    if letter.state in {State.QUEUED, State.HUMAN} and klasse is Klasse.PAPIER:
         return True
     return latest or klasse is Klasse.BEZORGD
 
@@ -248,6 +260,44 @@ def unbuildable(letter: Aflevering, finding: Finding) -> Aflevering:
     """Return a queued letter that cannot become part of a message: a changed file, dates that passed."""
     _allow(letter, State.QUEUED)
     return replace(letter, state=State.HUMAN, finding=finding, not_before=None)
+
+
+# What a person decides
+
+
+def delivered_after_all(letter: Aflevering) -> Aflevering:
+    """Return a letter on the desk of which a person knows that it is in the Berichtenbox."""
+    return _closed(letter, State.DELIVERED, "desk.delivered")
+
+
+def put_on_paper(letter: Aflevering) -> Aflevering:
+    """Return a letter on the desk that a person puts on the paper list."""
+    return _closed(letter, State.PAPER, "desk.paper")
+
+
+def _closed(letter: Aflevering, state: State, code: str) -> Aflevering:
+    _allow(letter, State.HUMAN)
+    decided = Finding(code, field="kenmerk", measure=letter.reason or "no finding", severity="warning")
+    return replace(letter, state=state, finding=decided, not_before=None, alarm_at=None)
+
+
+def sent_again(letter: Aflevering) -> Aflevering:
+    """Return a letter on the desk that goes again: the same ids, in a new message.
+
+    What is still said of the message that it travelled in is said of an earlier offering from now on: only that it was
+    delivered counts, or that it cannot be before it is under way again.
+    """
+    _allow(letter, State.HUMAN)
+    decided = Finding("desk.resent", field="kenmerk", measure=letter.reason or "no finding", severity="warning")
+    return replace(
+        letter,
+        state=State.QUEUED,
+        finding=decided,
+        message_id=None,
+        not_before=None,
+        alarm_at=None,
+        resends=0,
+    )
 
 
 def _allow(letter: Aflevering, *states: State) -> None:

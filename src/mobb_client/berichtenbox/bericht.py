@@ -127,6 +127,12 @@ class Bericht:
         """
         return tuple(map(error_of, _dates_in_batch(self, _known(aanmaakdatum, "aanmaakdatum"), regels)))
 
+    def as_sent(self, now: datetime) -> Bericht:
+        """Return the letter as it can go at a moment: without a PublicatieDatum that has passed, in whole seconds."""
+        if self.publicatiedatum is None or as_second(self.publicatiedatum) > as_second(now):
+            return self
+        return replace(self, publicatiedatum=None)
+
     def differences(self, other: Bericht) -> tuple[str, ...]:
         """Return the names of the fields in which two letters differ, attachments compared by their SHA-256.
 

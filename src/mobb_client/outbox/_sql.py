@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 
 _WORKERS_TABLES: Final = ("mobb_letter", "mobb_message", "mobb_cursor")
 _PAGE: Final = 1000
+_OVER: Final = "FROM mobb_content c CROSS JOIN mobb_letter l WHERE l.bericht_id = c.bericht_id"
+"""The contents first: most letters have none any more."""
 
 
 class Database(Protocol):
@@ -406,9 +408,12 @@ class SqlOutbox(ABC):
             found: dict[str, int] = dict(db.rows("SELECT state, count(*) FROM mobb_letter GROUP BY state"))
         return {state: found.get(state.value, 0) for state in State}
 
-    def of_state(self, state: State, limit: int = 1000) -> Sequence[Aflevering]:
+    def of_state(self, state: State, limit: int = 1000, after: Aflevering | None = None) -> Sequence[Aflevering]:
         """Return the letters in a state."""
-        return self._ways("state = ? ORDER BY number LIMIT ?", (state.value, limit))
+        if after is None:
+            return self._ways("state = ? ORDER BY number LIMIT ?", (state.value, limit))
+        later = "number > (SELECT number FROM mobb_letter WHERE bericht_id = ?)"
+        return self._ways(f"state = ? AND {later} ORDER BY number LIMIT ?", (state.value, str(after.bericht_id), limit))
 
     def _ways(self, condition: str, values: Row) -> Sequence[Aflevering]:
         with self._work(reading=True) as db:
@@ -449,13 +454,19 @@ class SqlOutbox(ABC):
 
     # Retention
 
+    def purgeable(self, before: datetime) -> int:
+        """Return how many contents `purge` would remove."""
+        with self._work(reading=True) as db:
+            which, final = db.among("l.state", FINAL)
+            ((found,),) = db.rows(f"SELECT count(*) {_OVER} AND {which} AND l.ended < ?", (final, moment(before)))
+        return int(found)
+
     def purge(self, before: datetime, limit: int = 1000) -> int:
         """Remove contents, and with the last of them signals and answers."""
         with self._work() as db:
             which, final = db.among("l.state", FINAL)
             found = db.rows(
-                "SELECT c.bericht_id FROM mobb_content c CROSS JOIN mobb_letter l"  # contents first: most are gone
-                f" WHERE l.bericht_id = c.bericht_id AND {which} AND l.ended < ? LIMIT ?",
+                f"SELECT c.bericht_id {_OVER} AND {which} AND l.ended < ? LIMIT ?",
                 (final, moment(before), limit),
             )
             which, ids = db.among("bericht_id", (row[0] for row in found))

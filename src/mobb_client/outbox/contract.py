@@ -322,8 +322,11 @@ class Outbox(Protocol):
     def states(self) -> Mapping[State, int]:
         """Return how many letters there are in each state, at one moment; none is left out."""
 
-    def of_state(self, state: State, limit: int = 1000) -> Sequence[Aflevering]:
-        """Return the ways of letters in a state, oldest first."""
+    def of_state(self, state: State, limit: int = 1000, after: Aflevering | None = None) -> Sequence[Aflevering]:
+        """Return the ways of letters in a state, oldest first; only of those that came after another, when given."""
+
+    def purgeable(self, before: datetime) -> int:
+        """Return how many letters have content that `purge` would remove."""
 
     def purge(self, before: datetime, limit: int = 1000) -> int:
         """Remove the contents of letters that came to a final ending before a moment, and return how many those were.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from io import BytesIO
+from itertools import dropwhile, islice
 from threading import RLock
 from typing import BinaryIO, TypeVar
 from uuid import UUID
@@ -187,10 +188,20 @@ class MemoryOutbox:
             counted = Counter(way.state for way in self._tables.ways.values())
         return {state: counted[state] for state in State}
 
-    def of_state(self, state: State, limit: int = 1000) -> Sequence[Aflevering]:
+    def of_state(self, state: State, limit: int = 1000, after: Aflevering | None = None) -> Sequence[Aflevering]:
         """Return the letters in a state."""
         with self._lock:
-            return [way for way in self._tables.ways.values() if way.state is state][:limit]
+            ways = iter(self._tables.ways.values())
+            if after is not None:
+                ways = dropwhile(lambda way: way.key != after.key, ways)
+                next(ways, None)
+            return list(islice((way for way in ways if way.state is state), limit))
+
+    def purgeable(self, before: datetime) -> int:
+        """Return how many contents `purge` would remove."""
+        with self._lock:
+            tables = self._tables
+            return sum(tables.contents[key] is not None and _is_over(way, before) for key, way in tables.ways.items())
 
     def purge(self, before: datetime, limit: int = 1000) -> int:
         """Forget contents, and with the last of them signals and answers."""
