@@ -5,7 +5,7 @@ Every schema-valid CPA loads. What forbids sending by it is a finding, and only 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -13,7 +13,7 @@ from typing import Self
 from mobb_client import _xml
 from mobb_client.ebms.cpa import findings as cpa_findings
 from mobb_client.ebms.cpa.choice import Claim, Mismatch, Wanted, match, select
-from mobb_client.ebms.cpa.legs import trace_signal
+from mobb_client.ebms.cpa.legs import Leg, trace_signal
 from mobb_client.ebms.cpa.reader import read
 from mobb_client.ebms.cpa.routes import Resolution, RetryPolicy, Route, SignalRoute, Signing
 from mobb_client.ebms.cpa.values import Agreement, PartyInfo
@@ -23,9 +23,21 @@ from mobb_client.errors import ConfigurationError, Finding, FormatError
 __all__ = ["CPA", "Resolution", "RetryPolicy", "Route", "SignalRoute", "Signing"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    """An answer to one question that holds at any moment: the leg, its route, and what was found."""
+
+    leg: Leg
+    route: Route | None
+    known: tuple[Finding, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CPA(Agreement):
     """An agreement that can be asked how a message travels. Nothing of a file is kept but its values (B50)."""
+
+    _traced: dict[Wanted, _Traced] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was asked before: to follow the references again would take longer than the envelope of a message."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -76,10 +88,13 @@ class CPA(Agreement):
             allow_sha1: put up with SHA-1 signatures, which Digikoppeling forbids.
         """
         wanted = Wanted(action=action, party=party, role=role, service=service, per_message=per_message)
-        leg = select(self, wanted)
-        if isinstance(leg, Finding):
-            return Resolution(None, (leg,))
-        return Resolution(leg.route, cpa_findings.judge(leg, now, allow_sha1=allow_sha1))
+        traced = self._traced.get(wanted)
+        if traced is None:
+            leg = select(self, wanted)
+            if isinstance(leg, Finding):
+                return Resolution(None, (leg,))
+            traced = self._traced.setdefault(wanted, _Traced(leg, leg.route, cpa_findings.standing(leg)))
+        return Resolution(traced.route, cpa_findings.judge(traced.leg, traced.known, now, allow_sha1=allow_sha1))
 
     def route(  # noqa: PLR0913 - as `resolve`
         self,

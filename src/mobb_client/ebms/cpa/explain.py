@@ -218,7 +218,7 @@ def _certificate(cert_id: str, uses: tuple[str, ...], found: Certificate | None,
 
 
 def _action(leg: Leg, now: datetime, *, allow_sha1: bool) -> ExplainedAction:
-    found = cpa_findings.judge(leg, now, allow_sha1=allow_sha1)
+    found = cpa_findings.judge(leg, cpa_findings.standing(leg), now, allow_sha1=allow_sha1)
     receiver = leg.receiver
     return ExplainedAction(
         action=leg.sender.binding.action,

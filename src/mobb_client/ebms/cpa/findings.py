@@ -6,9 +6,9 @@ or of one leg, and the two tables at the end are the list of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -313,7 +313,7 @@ def _informative(line: Line, cert_id: str | None, by: Judgement) -> Iterator[Fin
             yield replace(finding, severity="warning")
 
 
-LEG_CHECKS: Final[tuple[Callable[[Leg, Judgement], Iterator[Finding]], ...]] = (
+STANDING_CHECKS: Final[tuple[Callable[[Leg, Judgement], Iterator[Finding]], ...]] = (
     _references,
     _choices,
     _opposite,
@@ -326,17 +326,33 @@ LEG_CHECKS: Final[tuple[Callable[[Leg, Judgement], Iterator[Finding]], ...]] = (
     _persist,
     _channels_differ,
     _encryption,
-    _signing,
     _default_security,
-    _tls,
 )
+"""What is so at any moment."""
+DATED_CHECKS: Final[tuple[Callable[[Leg, Judgement], Iterator[Finding]], ...]] = (_signing, _tls)
+"""What may be otherwise tomorrow, or for another caller."""
+LEG_CHECKS: Final = (*STANDING_CHECKS, *DATED_CHECKS)
 
 
-def judge(leg: Leg, now: datetime, *, allow_sha1: bool = False) -> tuple[Finding, ...]:
-    """Return all that was found about one leg and about the agreement that it is in, at an aware moment."""
+def standing(leg: Leg) -> tuple[Finding, ...]:
+    """Return what was found about one leg that is so at any moment."""
+    by = Judgement(datetime.max.replace(tzinfo=UTC), allow_sha1=False)
+    return tuple(finding for check in STANDING_CHECKS for finding in check(leg, by))
+
+
+def judge(leg: Leg, known: Iterable[Finding], now: datetime, *, allow_sha1: bool = False) -> tuple[Finding, ...]:
+    """Return all that was found about one leg and about the agreement that it is in, at an aware moment.
+
+    Args:
+        leg: the leg.
+        known: what `standing` returned of it.
+        now: the moment.
+        allow_sha1: put up with SHA-1.
+    """
     by = Judgement(now, allow_sha1)
     whole = (finding for check in AGREEMENT_CHECKS for finding in check(leg.agreement, by))
-    return tuple(dict.fromkeys([*whole, *(finding for check in LEG_CHECKS for finding in check(leg, by))]))
+    dated = (finding for check in DATED_CHECKS for finding in check(leg, by))
+    return tuple(dict.fromkeys([*whole, *known, *dated]))
 
 
 def findings(agreement: Agreement, now: datetime, *, allow_sha1: bool = False) -> tuple[Finding, ...]:
