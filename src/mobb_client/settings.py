@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,17 @@ from mobb_client.pacing import Pace
 from mobb_client.pki.certificate import Certificate, read_all, read_file
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
+from mobb_client.transport.peer import FromProxy
+from mobb_client.transport.serving import PATH, Address, Limits
 
 _Made = TypeVar("_Made")
 
 _MAX_FILE: Final = 1_000_000
-_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending"}
+_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending", "serve"}
 _TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
+    "peers",
 }  # fmt: skip
 _REGELS: Final = {
     one.name: type(getattr(STANDAARD, one.name))
@@ -38,6 +41,16 @@ _REGELS: Final = {
 }
 _OUTBOX_KEYS: Final = {"url", "keep_days", "shared_paths"}
 _MOST_DAYS: Final = 36_500
+_SERVE_KEYS: Final = {
+    "listen", "path", "key", "certificate", "passphrase_file", "passphrase_env", "threads", "connections", "max_bytes",
+    "health", "send_signals", "proxy",
+}  # fmt: skip
+_PROXY_KEYS: Final = {
+    "header", "secret_header", "secret_file", "secret_env", "networks", "verified_header", "verified_value",
+}  # fmt: skip
+_MOST_THREADS: Final = 256
+_MOST_CONNECTIONS: Final = 10_000
+_MOST_BYTES: Final = 1_000_000_000
 _PACE: Final = {one.name for one in fields(Pace)}
 _KINDS: Final = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
 
@@ -68,6 +81,29 @@ class OutboxSettings:
         return open_outbox(self.url, folder=self.folder, read_only=read_only, shared_paths=self.shared_paths)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """How our endpoint is served.
+
+    Args:
+        listen: where; this machine only unless told otherwise.
+        path: of the endpoint; the rest of the server answers 404.
+        identity: its key and certificate; None when there is none, as behind a proxy.
+        limits: how much it takes on.
+        proxy: what ends TLS in front of it; then it speaks plain HTTP itself, to this machine only.
+        health: where it is told whether all is well, on this machine only; None for nowhere.
+        send_signals: whether it sends our acknowledgments itself; else a process that sends letters must.
+    """
+
+    listen: Address = field(default_factory=lambda: Address(port=8443))
+    path: str = PATH
+    identity: Identity | None = None
+    limits: Limits = field(default_factory=Limits)
+    proxy: FromProxy | None = None
+    health: Address | None = None
+    send_signals: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a `mobb.toml` says.
@@ -77,6 +113,7 @@ class Settings:
         anchors: whom to trust on the wire.
         outbox: where letters are kept.
         sending: how fast may be sent.
+        serve: how our endpoint is served.
         files: every file that was read: who runs for long looks whether one of them changed (B50).
     """
 
@@ -84,6 +121,7 @@ class Settings:
     anchors: tuple[Certificate, ...] = ()
     outbox: OutboxSettings = OutboxSettings()
     sending: Pace = field(default_factory=Pace)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     files: frozenset[Path] = frozenset()
 
 
@@ -117,9 +155,12 @@ def read_passphrase(path: Path) -> str:
     Raises:
         ConfigurationError: the file cannot be read, holds no UTF-8 or no passphrase; nothing of it is quoted.
     """
-    text = _text_of(path, "passphrase_file")
-    if not (found := text.partition("\n")[0].removesuffix("\r")):
-        raise _wrong("settings.value", "passphrase_file", "an empty first line")
+    return _first_line(path, "passphrase_file")
+
+
+def _first_line(path: Path, field: str) -> str:
+    if not (found := _text_of(path, field).partition("\n")[0].removesuffix("\r")):
+        raise _wrong("settings.value", field, "an empty first line")
     return found
 
 
@@ -182,11 +223,13 @@ class _Reader:
         anchors = self._anchors(_Table(given).table("trust", self))
         outbox = self._outbox(_Table(given).table("outbox", self))
         pace = self._pace(_Table(given).table("sending", self))
+        serve = self._serve(_Table(given).table("serve", self), made)
         if self._findings:
             raise ConfigurationError(*self._findings)
         own = tuple(replace(one, anchors=anchors) for one in made)
-        files = frozenset(self._files)
-        return Settings(senders=own, anchors=anchors, outbox=outbox, sending=pace, files=files)
+        parts = {"senders": own, "anchors": anchors, "outbox": outbox, "sending": pace, "serve": serve}
+        make: Callable[..., Settings] = Settings
+        return make(**parts, files=frozenset(self._files))
 
     def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
         """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""
@@ -214,6 +257,7 @@ class _Reader:
             "action": lambda: table.text("action", ACTION),
             "party": lambda: table.text("party", "") or None,
             "payload_type": lambda: table.text("payload_type", PAYLOAD_TYPE),
+            "peers": lambda: table.texts("peers"),
         }
         parts = {part: self.attempt(where, step) for part, step in steps.items()}
         del parts["name"]
@@ -224,18 +268,69 @@ class _Reader:
         if not (key := table.text("key", "")):
             return None
         certificate = table.text("certificate", "")
-        passphrase = self._passphrase(table)
+        passphrase = self._secret(table, "passphrase")
         return Identity.from_path(self._file(key), self._file(certificate) if certificate else None, passphrase)
 
-    def _passphrase(self, table: _Table) -> str | None:
-        """Return the passphrase that ``passphrase_file`` or ``passphrase_env`` points at, or None without either."""
-        if file := table.text("passphrase_file", ""):
-            return read_passphrase(self._file(file))
-        if variable := table.text("passphrase_env", ""):
+    def _secret(self, table: _Table, name: str) -> str | None:
+        """Return what ``<name>_file`` or ``<name>_env`` points at, or None without either."""
+        if file := table.text(f"{name}_file", ""):
+            return _first_line(self._file(file), f"{name}_file")
+        if variable := table.text(f"{name}_env", ""):
             if variable not in os.environ:
-                raise _wrong("settings.environment", "passphrase_env", "a variable that is not set")
+                raise _wrong("settings.environment", f"{name}_env", "a variable that is not set")
             return os.environ[variable]
         return None
+
+    def _serve(self, given: Mapping[str, object], senders: Sequence[Sender]) -> ServeSettings:
+        """Return how our endpoint is served, with the first sender's key unless it has one of its own."""
+        self._only(given, _SERVE_KEYS, "serve.")
+        table = _Table(given)
+        steps: dict[str, Callable[[], object]] = {
+            "listen": lambda: Address.parse(table.text("listen"), self._folder),
+            "path": lambda: _path(table.text("path")),
+            "health": lambda: _local(Address.parse(table.text("health"), self._folder), "health"),
+            "send_signals": lambda: table.flag("send_signals"),
+            "proxy": lambda: self._proxy(given["proxy"]),
+        }
+        parts = {key: self.attempt("serve.", step) for key, step in steps.items() if key in given}
+        default = next((one.tls or one.identity for one in senders), None)
+        identity = self.attempt("serve.", lambda: self._identity(table)) or default
+        make: Callable[..., ServeSettings] = ServeSettings
+        if None in parts.values():
+            return ServeSettings()
+        made = make(**parts, identity=identity, limits=self._limits(table, given))
+        if made.proxy is not None:
+            self.attempt("serve.", lambda: _local(made.listen, "listen"))
+            if made.listen.socket is not None and made.proxy.networks:
+                self._findings.append(Finding("proxy.value", "serve.proxy.networks", "networks, at a Unix socket"))
+        return made
+
+    def _limits(self, table: _Table, given: Mapping[str, object]) -> Limits:
+        most = {"threads": _MOST_THREADS, "connections": _MOST_CONNECTIONS, "max_bytes": _MOST_BYTES}
+        names = {"max_bytes": "max_body"}
+        found = {
+            names.get(key, key): self.attempt("serve.", partial(table.number, key, least=1, most=limit))
+            for key, limit in most.items()
+            if key in given
+        }
+        return replace(Limits(), **{key: value for key, value in found.items() if value is not None})
+
+    def _proxy(self, given: object) -> FromProxy:
+        """Return whose word counts: on this machine anybody can call from its address, so a secret is always needed."""
+        if not isinstance(given, dict):
+            raise ConfigurationError(_kind("proxy", given, dict))
+        self._only(given, _PROXY_KEYS, "serve.proxy.")
+        table = _Table(given)
+        secret = self._secret(table, "secret")
+        if secret is None:
+            raise _wrong("proxy.proof", "proxy", "no secret_file or secret_env")
+        verified = table.text("verified_header", "")
+        return FromProxy(
+            header=table.text("header", "Client-Cert"),
+            secret=(table.text("secret_header", "X-Proxy-Secret"), secret),
+            networks=table.texts("networks"),
+            verified=(verified, table.text("verified_value", "SUCCESS")) if verified else None,
+        )
 
     def _anchors(self, given: Mapping[str, object]) -> tuple[Certificate, ...]:
         self._only(given, _TRUST_KEYS, "trust.")
@@ -275,6 +370,18 @@ class _Reader:
     def _only(self, given: Mapping[str, object], known: set[str], where: str) -> None:
         unknown = sorted(set(given) - known)
         self._findings += [Finding("settings.unknown", f"{where}{key}", "an unknown key") for key in unknown]
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or not text.isascii() or not text.isprintable() or set(text) & set(" ?#%"):
+        raise _wrong("settings.value", "path", "no path of an URL, or one with signs that must be escaped")
+    return text
+
+
+def _local(address: Address, field: str) -> Address:
+    if not address.is_local:
+        raise _wrong("serve.plain", field, str(address))
+    return address
 
 
 def _certificates(path: Path) -> list[Certificate]:

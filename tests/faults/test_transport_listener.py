@@ -14,7 +14,8 @@ from tests.faults.servers import HEADERS, HOST, wire, world
 from mobb_client.errors import TransportError
 from mobb_client.pki import Certificate
 from mobb_client.transport import Accepted, HttpsWire, Reply, Response, Retry, outcome_of
-from mobb_client.transport.listener import PATH, Listener
+from mobb_client.transport.listener import Listener
+from mobb_client.transport.serving import PATH
 
 pytestmark = pytest.mark.usefixtures("no_hang")
 

@@ -1,16 +1,12 @@
-"""The endpoint in a web server of others (cheroot), with our own wire on the other side: real TLS, real HTTP."""
+"""The endpoint in the server of `mobb serve` (cheroot), with our own wire on the other side: real TLS, real HTTP."""
 
 from __future__ import annotations
 
 import http.client
-import ssl
-import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from urllib.parse import quote
 from wsgiref.types import WSGIApplication
 
@@ -32,8 +28,9 @@ from mobb_client.transport import (
     outcome_of,
     wsgi,
 )
+from mobb_client.transport.serving import Address, Limits, Server, tls
 
-cheroot = pytest.importorskip("cheroot.wsgi")
+pytest.importorskip("cheroot")
 pytestmark = pytest.mark.usefixtures("no_hang")
 
 ENVELOPE = b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body/></s:Envelope>'
@@ -54,49 +51,17 @@ class Seen:
 
 
 @contextmanager
-def served(application: WSGIApplication, *, tls: bool) -> Iterator[int]:
-    """Give the port at which cheroot serves an application, with a client certificate demanded under TLS."""
-    from cheroot.server import HeaderReader, HTTPRequest  # noqa: PLC0415 - may not be here
-
-    class WithoutUnderscores(HeaderReader):  # type: ignore[misc] # cheroot's own, DropUnderscoreHeaderReader, fails
-        def _allow_header(self, key_name: bytes) -> bool:
-            return b"_" not in key_name
-
-    server = cheroot.Server(("127.0.0.1", 0), application, numthreads=2)
-    if tls:
-        server.ssl_adapter = adapter()
-    before, HTTPRequest.header_reader = HTTPRequest.header_reader, WithoutUnderscores()
-    server.prepare()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        yield server.bind_addr[1]
-    finally:
-        server.stop()
-        thread.join()
-        HTTPRequest.header_reader = before
-
-
-def adapter() -> object:
-    """Return cheroot's TLS settings, with our own context in them."""
-    from cheroot.ssl.builtin import BuiltinSSLAdapter  # noqa: PLC0415 - may not be here
-
-    holder = world().server()
-    with tempfile.TemporaryDirectory() as folder:
-        certificate, key = Path(folder) / "server.crt", Path(folder) / "server.key"
-        certificate.write_bytes(holder.chain_pem)
-        key.write_bytes(holder.key_pem())
-        made = BuiltinSSLAdapter(str(certificate), str(key))
-    made.context.verify_mode = ssl.CERT_REQUIRED
-    made.context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # from Python 3.13 on; the certificates of `keys` are plain
-    made.context.load_verify_locations(cadata=world().ours.pem.decode())
-    return made
+def served(application: WSGIApplication, *, secured: bool) -> Iterator[int]:
+    """Give the port at which our server serves an application, with a client certificate demanded under TLS."""
+    context = tls(world().server().identity, [world().ours.certificate]) if secured else None
+    with Server(application, address=Address(), context=context, limits=Limits(threads=2)) as server:
+        yield server.address.port
 
 
 @contextmanager
 def pair(seen: Seen) -> Iterator[Callable[[bytes], Response]]:
     """Give a function that posts octets with our wire to our endpoint in cheroot."""
-    with served(wsgi(seen), tls=True) as port, wire() as line:
+    with served(wsgi(seen), secured=True) as port, wire() as line:
         yield lambda body: send(line, port, body)
 
 
@@ -123,7 +88,7 @@ class TestTLS:
         """Who shows no certificate does not come as far as the application."""
         seen = Seen()
         refused = pytest.raises(TransportError)
-        with served(wsgi(seen), tls=True) as port, wire(anonymous=True) as line, refused as caught:
+        with served(wsgi(seen), secured=True) as port, wire(anonymous=True) as line, refused as caught:
             send(line, port, b"<x/>")
         assert caught.value.reason == "tls.client-certificate-missing"
         assert seen.calls == []
@@ -177,21 +142,21 @@ class TestHTTP:
     def test_chunked(self) -> None:
         """B09: a request in chunks, as ebms-core sends it."""
         seen = Seen()
-        with served(wsgi(seen), tls=False) as port:
+        with served(wsgi(seen), secured=False) as port:
             assert self.ask(port, iter([b"<x", b"/", b">" + bytes(100_000)])) == (204, b"")
         assert seen.calls[0][1] == b"<x/>" + bytes(100_000)
 
     def test_too_large(self) -> None:
         """More than the bound, declared and in chunks."""
         seen = Seen()
-        with served(wsgi(seen, max_body=1000), tls=False) as port:
+        with served(wsgi(seen, max_body=1000), secured=False) as port:
             assert self.ask(port, bytes(1001))[0] == 413
             assert self.ask(port, iter([bytes(600), bytes(600)]))[0] == 413
         assert seen.calls == []
 
     def test_get(self) -> None:
         """b.1: POST only."""
-        with served(wsgi(Seen()), tls=False) as port:
+        with served(wsgi(Seen()), secured=False) as port:
             assert self.ask(port, b"", method="GET") == (405, b"")
 
     @pytest.mark.parametrize(
@@ -208,6 +173,6 @@ class TestHTTP:
     def test_proxy(self, name: str, peer_from: PeerFrom, *, believed: bool) -> None:
         """B52: a header counts from the proxy only, under its own name only."""
         seen = Seen()
-        with served(wsgi(seen, peer_from=peer_from), tls=False) as port:
+        with served(wsgi(seen, peer_from=peer_from), secured=False) as port:
             assert self.ask(port, headers={name: quote(world().client.pem.decode(), safe="")})[0] == 204
         assert (seen.calls[0][2] == world().client.certificate) is believed

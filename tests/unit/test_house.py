@@ -26,7 +26,7 @@ FLOORS = (
     ("sender", "inspection", "pacing", "settings"),
     ("ledger", "desk", "incoming", "receiving", "posting", "pulse", "sending", "tally"),
     ("client",),
-    ("local", "runs"),
+    ("local", "runs", "serving"),
 )
 """The rooms above the ground floor: each may import what is below it and, from floor `UPSTAIRS` on, its neighbours."""
 

@@ -15,7 +15,9 @@ from mobb_client._catalogue.settings import SETTINGS
 from mobb_client.berichtenbox.regels import Regels
 from mobb_client.errors import ConfigurationError, FieldError, OutboxError
 from mobb_client.pacing import Pace
-from mobb_client.settings import Settings, load, load_cpa, read_passphrase
+from mobb_client.settings import ServeSettings, Settings, load, load_cpa, read_passphrase
+from mobb_client.transport import FromProxy
+from mobb_client.transport.serving import Address, Limits
 
 OTHER: Final = "00000099000000003000"
 SECRET: Final = "geen geheim"  # noqa: S105 - the passphrase of the material
@@ -83,6 +85,7 @@ passphrase_file = "pass.txt"
 action = "GLOBE-R-BV-Request"
 party = "urn:osb:oin:{OIN}"
 payload_type = "application/xml"
+peers = ["{OTHER}"]
 
 [[sender]]
 oin = ["{OTHER}"]
@@ -111,6 +114,7 @@ per_minute = 120
     first, second, third = found.senders
     assert first.route(MOMENT).signing is not None
     assert first.payload_type == "application/xml"
+    assert first.peers == (OTHER,)
     assert second.identity == first.identity
     assert third.identity is None
     assert {sender.regels for sender in found.senders} == {
@@ -119,6 +123,100 @@ per_minute = 120
     assert len(found.anchors) == 2
     assert found.sending == Pace(parallel=4, per_minute=120)
     assert SECRET not in repr(found)
+
+
+def test_serve(folder: Path, read: Read) -> None:
+    """How our endpoint is served: by itself with the first sender's key, or with one of its own."""
+    default = read(GOOD).serve
+    assert default == ServeSettings(identity=read(GOOD).senders[0].identity)
+    assert (str(default.listen), default.path) == ("127.0.0.1:8443", "/digikoppeling/ebms")
+    found = read(f"""{GOOD}
+[serve]
+listen = "0.0.0.0:443"
+path = "/ebms"
+key = "receiver.p12"
+passphrase_file = "pass.txt"
+threads = 4
+connections = 50
+max_bytes = 1_000_000
+health = "[::1]:8081"
+send_signals = false
+""")
+    assert found.serve == ServeSettings(
+        listen=Address("0.0.0.0", 443),  # noqa: S104 - that is what it says
+        path="/ebms",
+        identity=found.serve.identity,
+        limits=Limits(threads=4, connections=50, max_body=1_000_000),
+        health=Address("::1", 8081),
+        send_signals=False,
+    )
+    assert found.serve.identity is not None
+    assert found.serve.identity.certificate.oin != found.senders[0].oins[0].digits
+    assert {folder / "receiver.p12", folder / "pass.txt"} <= found.files
+
+
+PROXY: Final = """
+[serve]
+listen = "unix:mobb.sock"
+[serve.proxy]
+"""
+
+
+def test_proxy(folder: Path, read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B52: the word of a proxy, which always proves itself with a secret from outside the settings."""
+    (folder / "secret.txt").write_text("een lang geheim van de proxy\n")
+    found = read(f"""{GOOD}{PROXY}secret_file = "secret.txt" """)
+    assert found.serve.listen == Address(host="", socket=folder / "mobb.sock")
+    assert found.serve.proxy == FromProxy(secret=("X-Proxy-Secret", "een lang geheim van de proxy"))
+    assert folder / "secret.txt" in found.files
+    assert "geheim" not in repr(found)
+    monkeypatch.setenv("MOBB_TEST_SECRET", "een ander lang geheim")
+    found = read(f"""{GOOD}{PROXY.replace("unix:mobb.sock", "127.0.0.1:8080")}
+header = "X-Client-Cert"
+secret_header = "X-Secret"
+secret_env = "MOBB_TEST_SECRET"
+networks = ["127.0.0.1"]
+verified_header = "X-Verify"
+""")
+    assert found.serve.proxy == FromProxy(
+        header="X-Client-Cert",
+        secret=("X-Secret", "een ander lang geheim"),
+        networks=("127.0.0.1",),
+        verified=("X-Verify", "SUCCESS"),
+    )
+
+
+SERVE_FAULTS: Final[list[tuple[str, list[tuple[str, str]]]]] = [
+    ("[serve]\nlisten = 8443", [("settings.value", "serve.listen")]),
+    ('[serve]\nlisten = "8443"', [("serve.address", "serve.listen")]),
+    ('[serve]\nhealth = "0.0.0.0:8081"', [("serve.plain", "serve.health")]),
+    ('[serve]\npath = "ebms"', [("settings.value", "serve.path")]),
+    ('[serve]\npath = "/ebms?x"', [("settings.value", "serve.path")]),
+    ("[serve]\nthreads = 0", [("settings.value", "serve.threads")]),
+    ("[serve]\nconnections = true", [("settings.value", "serve.connections")]),
+    ('[serve]\nkey = "absent.key"', [("key.file", "serve.key")]),
+    ("[serve]\nport = 1", [("settings.unknown", "serve.port")]),
+    ("[serve]\nproxy = 1", [("settings.value", "serve.proxy")]),
+    (PROXY, [("proxy.proof", "serve.proxy")]),
+    (f'{PROXY}secret_env = "MOBB_ABSENT"', [("settings.environment", "serve.secret_env")]),
+    (f'{PROXY}secret_file = "short.txt"', [("proxy.proof", "serve.proxy")]),
+    (f'{PROXY}secret_file = "secret.txt"\nheader = "A_B"', [("proxy.value", "serve.proxy")]),
+    (f'{PROXY}secret_file = "secret.txt"\nnetworks = ["x"]', [("proxy.value", "serve.networks")]),
+    (f'{PROXY}secret_file = "secret.txt"\nnetworks = ["::1"]', [("proxy.value", "serve.proxy.networks")]),
+    (f'{PROXY}secret_file = "secret.txt"\nx = 1', [("settings.unknown", "serve.proxy.x")]),
+    (
+        PROXY.replace("unix:mobb.sock", "0.0.0.0:80") + 'secret_file = "secret.txt"',
+        [("serve.plain", "serve.listen")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "wrong"), SERVE_FAULTS)
+def test_wrong_serve(folder: Path, read: Read, text: str, wrong: list[tuple[str, str]]) -> None:
+    """B52, TLS001: what would open a door without a lock is refused before anything listens."""
+    (folder / "short.txt").write_text("kort\n")
+    (folder / "secret.txt").write_text("een lang geheim van de proxy\n")
+    assert refused(read, f"{GOOD}\n{text}") == wrong
 
 
 def test_files(folder: Path, read: Read) -> None:
@@ -219,10 +317,11 @@ def test_faults(read: Read, text: str, findings: list[tuple[str, str]]) -> None:
 def test_every_code_has_a_row(read: Read, folder: Path) -> None:
     """No code of the settings is left out of the table, but for those that senders give to letters."""
     elsewhere = {"sender.oin-unknown", "sender.oin-party", "kenmerk.reused"}
+    elsewhere |= {"serve.listen", "serve.extra", "serve.path", "serve.restart"}  # of a server, not of its settings
     (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match=r"settings[.]file"):
         load(folder / "binary.toml")
-    found = {code for _, rows in FAULTS for code, _ in rows} | {"settings.file"}
+    found = {code for _, rows in [*FAULTS, *SERVE_FAULTS] for code, _ in rows} | {"settings.file"}
     assert SETTINGS.keys() - elsewhere <= found
 
 

@@ -34,6 +34,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "inspect": ("inspect", "Any captured message: what, who, what is signed, does it hold."),
     "ping": ("ping", "Is the other message handler there? URL, TLS, CPA and parties in one try."),
     "send": ("send", "Letters on their way, and what became of them."),
+    "serve": ("serve", "Our endpoint: what comes in is stored and answered."),
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),
 }
 _NOT_WELL, _USAGE, _UNREACHABLE, _STORE, _SIGNAL = 1, 2, 3, 4, 128

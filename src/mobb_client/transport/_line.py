@@ -1,4 +1,4 @@
-"""The TLS connection of one sender: own anchors, own key, TLS 1.2 or newer, and a clock on every octet.
+"""The TLS of both directions: own anchors, own key, TLS 1.2 or newer; and of what goes out a clock on every octet.
 
 `requests` and urllib3 count their read time-out anew at every octet, so a server that drips holds them for ever. Here
 each socket asks the `Exchange` of its thread how long it may still wait, for the upload and for the whole answer.
@@ -191,6 +191,26 @@ def line_context(anchors: Sequence[Certificate], identity: Identity | None) -> L
     if identity is not None:
         show(context, identity)
         context.anonymous = False
+    return context
+
+
+def server_context(identity: Identity, anchors: Sequence[Certificate]) -> ssl.SSLContext:
+    """Return a context for our endpoint: it shows this identity, and demands a certificate under these anchors.
+
+    Raises:
+        ConfigurationError: no anchors, or a key that TLS cannot use.
+
+    Source: `digikoppeling-ebms2` b.4.
+    """
+    if not anchors:
+        raise ConfigurationError(Finding("tls.no-anchors", "anchors", "none"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=b"".join(anchor.der for anchor in anchors))
+    show(context, identity)
     return context
 
 

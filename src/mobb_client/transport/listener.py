@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from mobb_client.pki import Certificate, Identity
-from mobb_client.transport._line import show
+from mobb_client.transport._line import server_context
 from mobb_client.transport.endpoint import Receiver, wsgi
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
 
-PATH: Final = "/digikoppeling/ebms"
 _PATIENCE: Final = 30.0  # seconds for a handshake, and for a client that stops in the middle
 
 
@@ -48,7 +47,7 @@ class Listener:
         port: int = 0,
     ) -> None:
         self._server = _Server((host, port), _Handler)
-        self._server.context = _server_context(identity, anchors)
+        self._server.context = server_context(identity, anchors)
         self._server.set_app(wsgi(receive))
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="mobb-listener", daemon=True)
         self._thread.start()
@@ -73,17 +72,6 @@ class Listener:
     ) -> None:
         """Close it."""
         self.close()
-
-
-def _server_context(identity: Identity, anchors: Sequence[Certificate]) -> ssl.SSLContext:
-    """Return TLS 1.2 or newer with our certificate, and a client certificate demanded (`digikoppeling-ebms2` b.4)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    for anchor in anchors:
-        context.load_verify_locations(cadata=anchor.der)
-    show(context, identity)
-    return context
 
 
 class _Server(ThreadingMixIn, WSGIServer):
