@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import pytest
@@ -35,6 +37,17 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
         assert octets == path.read_bytes(), f"{name} changed on the wire: look at it, then pytest --update-golden"
 
     return compare
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder in memory where there is one: for tests that write very often and ask nothing of a sync."""
+    shared = "/dev/shm"  # noqa: S108 - made by the system; a folder of our own in it is for its owner alone
+    if not os.access(shared, os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir=shared) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from datetime import timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -157,16 +156,6 @@ def _file(folder: Path) -> Path:
     if not path.exists():
         path.write_bytes(pdf(700))
     return path
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder in memory, where there is one: there syncs take no time, and what they are for is not asked."""
-    if not os.access("/dev/shm", os.W_OK):  # noqa: S108 - made by the system, and mode 0700 within it
-        yield tmp_path
-        return
-    with TemporaryDirectory(dir="/dev/shm") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(params=sorted(KINDS))
