@@ -12,7 +12,7 @@ from mobb_client.errors import ConfigurationError, Finding
 MAX_BATCH_BYTES: Final = 100_000_000
 MAX_BERICHTEN: Final = 1000
 
-_SWITCHES: Final = ("elfproef", "real_newlines", "controleer_pdf", "nieuwe_batch")
+_SWITCHES: Final = ("elfproef", "real_newlines", "controleer_pdf", "eis_pdfa", "nieuwe_batch")
 _BOUNDS: Final = {
     # 7 MB becomes 9.4 MB of base64; XML parsers refuse a text above 10 MB
     "max_bijlage_bytes": (1, 7_000_000),
@@ -39,6 +39,8 @@ class Regels:
         real_newlines: write a new line as a line feed instead of the four characters backslash, r, backslash, n (k.8).
         controleer_pdf: whether an attachment must start as a PDF does; False lets an acceptance test force a refusal
             (k.24).
+        eis_pdfa: whether preflight calls it an error when a PDF does not claim PDF/A-1a or 2a, has no tags or lacks a
+            font; False makes it a warning (g.4: nobody wrote down that the Berichtenbox refuses it).
         max_dagen_publicatie: days that PublicatieDatum may lie after AanmaakDatum (k.11).
         marge_publicatie_uren: hours kept free of those days, for the time between making a batch and its arrival (g.6).
         max_dagen_aanmaak: days that AanmaakDatum may be old when the batch is offered (b.2 row 4).
@@ -60,6 +62,7 @@ class Regels:
     elfproef: bool = True
     real_newlines: bool = False
     controleer_pdf: bool = True
+    eis_pdfa: bool = True
     max_dagen_publicatie: int = 13
     marge_publicatie_uren: int = 1
     max_dagen_aanmaak: int = 13
