@@ -39,29 +39,48 @@ _TALLIED: Final[dict[type[exchange.Event], str]] = {
 
 
 class Leases:
-    """Ends leases. When the store does not take that now, at the next occasion: else they last as long as we do."""
+    """Ends leases. When the store does not take that now, with the next call: else they last as long as we do."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._lock = Lock()
         self._letters: set[Key] = set()
         self._messages: set[str] = set()
+        self._octets: set[str] = set()
 
-    def let_go(self, *, letters: Collection[Key] = (), messages: Collection[str] = ()) -> None:
-        """Let go of letters and messages, and of what could not be let go of before."""
+    def let_go(
+        self, *, letters: Collection[Key] = (), messages: Collection[str] = (), octets: Collection[str] = ()
+    ) -> None:
+        """Let go of letters and messages, and of what could not be let go of before.
+
+        Args:
+            letters: that are leased.
+            messages: that are leased.
+            octets: of messages that could not be stored, or of which that is not known: dropped when there is none.
+        """
         with self._lock:
             self._letters.update(letters)
             self._messages.update(messages)
+            self._octets.update(octets)
             try:
                 with self._outbox.transaction() as tx:
                     tx.release_letters(self._letters)
                     for message_id in self._messages:
                         tx.release_message(message_id)
+                    for message_id in self._octets:
+                        if tx.message(message_id) is None:
+                            tx.drop_body(message_id)
             except OutboxError as error:
                 log.warning("lease.kept", extra={"error": type(error).__name__})
                 return
             self._letters.clear()
             self._messages.clear()
+            self._octets.clear()
+
+    def settle(self) -> None:
+        """Let go of what could not be let go of before: a disk that was full, a database that was held."""
+        if self._letters or self._messages or self._octets:
+            self.let_go()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +173,7 @@ class Posting:
         Raises:
             OutboxError: the store cannot be read or written; what others were sending is finished first.
         """
+        self._leases.settle()
         crew = _Crew(tally, kind)
         try:
             self._work(crew)

@@ -255,13 +255,17 @@ class Sending:
         message_id, batch = outgoing.message.header.message_id, outgoing.batch
         written = self._outbox.write_body(message_id, outgoing.write)
         message = _stored(outgoing, written)
-        with self._outbox.transaction() as tx:
-            found = tx.ways((batch.oin, bericht.kenmerk) for bericht in batch.berichten)
-            held = [way for way in found if way.state is State.QUEUED]
-            if len(held) == len(batch):
-                ledger.begin(tx, message, held, message.created, _evidence(outgoing, written))
-                return True
-            tx.drop_body(message_id)
+        try:
+            with self._outbox.transaction() as tx:
+                found = tx.ways((batch.oin, bericht.kenmerk) for bericht in batch.berichten)
+                held = [way for way in found if way.state is State.QUEUED]
+                if len(held) == len(batch):
+                    ledger.begin(tx, message, held, message.created, _evidence(outgoing, written))
+                    return True
+                tx.drop_body(message_id)
+        except OutboxError:
+            self._leases.let_go(octets=[message_id])
+            raise
         return False
 
     def _block(self, sender: Sender, error: Exception, tally: Tally) -> None:

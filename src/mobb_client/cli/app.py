@@ -36,7 +36,6 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "send": ("send", "Letters on their way, and what became of them."),
     "serve": ("serve", "Our endpoint: what comes in is stored and answered."),
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),
-    "work": ("work", "Sends what is due, for as long as it is left running."),
 }
 _NOT_WELL, _USAGE, _UNREACHABLE, _STORE, _SIGNAL = 1, 2, 3, 4, 128
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

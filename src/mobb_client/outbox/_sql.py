@@ -207,13 +207,20 @@ class SqlOutbox(ABC):
         if self._pid != os.getpid():  # a child that never used it: all of it is its parent's
             return
         if self._worker:
-            with suppress(OutboxError), self._work() as db:
-                self._bury(db, [self._worker])
+            with suppress(OutboxError):
+                self._leave()
             self._worker = ""
         with self._guard:
             idle, self._idle = self._idle, []
         for db in idle:
             db.close()
+
+    def _leave(self) -> None:
+        """Let go of what is leased, and of octets that came to no message."""
+        with self._work() as db:
+            unfinished = db.rows("SELECT message_id FROM mobb_body WHERE worker = ?", (self._worker,))
+            self._bury(db, [self._worker])
+        self._forget([row[0] for row in unfinished])
 
     # The tables
 
