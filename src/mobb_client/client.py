@@ -24,6 +24,7 @@ from mobb_client.errors import ConfigurationError, Finding, ProtocolError, Trans
 from mobb_client.outbox.contract import Event, Outbox
 from mobb_client.pacing import Pace
 from mobb_client.pki.certificate import Certificate
+from mobb_client.pulse import beating
 from mobb_client.receiving import Receiving
 from mobb_client.sender import Sender, check_owners
 from mobb_client.sending import OnReport, Sending
@@ -267,9 +268,14 @@ class Client:
         once: when the hook raises, the same change comes again at the next call; when the process dies, all changes
         since the beginning of this one. One process at a time: while another is at it, this returns 0.
         """
+        if self._on_aflevering is None:
+            return 0
+        with beating(self._outbox):  # a hook may take its time
+            return self._dispatch(self._on_aflevering)
+
+    def _dispatch(self, hook: OnAflevering) -> int:
         calls = 0
-        hook = self._on_aflevering
-        if hook is None or (done := self._outbox.lease_cursor(_CURSOR)) is None:
+        if (done := self._outbox.lease_cursor(_CURSOR)) is None:
             return 0
         try:
             while news := self._outbox.events(done):
