@@ -70,6 +70,8 @@ def put_aside(tx: Transaction, way: Aflevering, codes: Iterable[str], now: datet
         return replace(way, ended=now)
     if not was_put_aside(known):
         return None
+    if known.aflevering.reason == way.reason:
+        return known.aflevering
     return move(tx, known.aflevering, replace(known.aflevering, finding=way.finding), now, more=data)
 
 

@@ -165,13 +165,14 @@ class Intake:
 
     Args:
         senders: no OIN belongs to two of them.
-        now: an aware datetime, against which the letters' dates are judged.
+        now: an aware datetime, against which the letters' dates are judged; None leaves that to `Client.enqueue`,
+            which knows which letters it has had before.
 
     Raises:
         ConfigurationError: an OIN of two senders.
     """
 
-    def __init__(self, senders: Sequence[Sender], now: datetime) -> None:
+    def __init__(self, senders: Sequence[Sender], now: datetime | None) -> None:
         self._senders = tuple(senders)
         self._now = now
         self._taken: dict[tuple[OIN, str], Bericht] = {}
@@ -191,7 +192,8 @@ class Intake:
         sender = self.owner(bericht)
         key = (bericht.oin or sender.oins[0], bericht.kenmerk)
         earlier = self._taken.get(key)
-        errors = [*bericht.date_errors(self._now, sender.regels), *(_reuse(earlier, bericht) if earlier else ())]
+        dates = bericht.date_errors(self._now, sender.regels) if self._now else ()
+        errors = [*dates, *(_reuse(earlier, bericht) if earlier else ())]
         if errors:
             raise BerichtError(bericht.kenmerk, errors)
         self._taken.setdefault(key, bericht)

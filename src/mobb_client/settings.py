@@ -125,15 +125,19 @@ class Settings:
     files: frozenset[Path] = frozenset()
 
 
-def load(path: str | Path) -> Settings:
+def load(path: str | Path, *, keys: bool = True) -> Settings:
     """Return the settings in a file.
+
+    Args:
+        path: of the file.
+        keys: False leaves keys and passphrases unread: to look and to decide with, and not to send.
 
     Raises:
         ConfigurationError: the file cannot be read, a key is unknown or has a value of the wrong kind, or what a key
             points at is not in order: all of it at once, each with the key that it is about.
     """
     file = Path(path)
-    found = _Reader(file.parent).settings(_parse(file))
+    found = _Reader(file.parent, keys=keys).settings(_parse(file))
     return replace(found, files=found.files | {file})
 
 
@@ -194,8 +198,9 @@ def _wrong(code: str, field: str, measure: str) -> ConfigurationError:
 class _Reader:
     """Reads one file, and collects what is wrong with it instead of stopping at the first."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keys: bool) -> None:
         self._folder = folder
+        self._keys = keys
         self._findings: list[Finding] = []
         self._files: set[Path] = set()
 
@@ -265,7 +270,7 @@ class _Reader:
         return self.attempt(where, lambda: make(**parts, regels=regels)) if len(self._findings) == before else None
 
     def _identity(self, table: _Table) -> Identity | None:
-        if not (key := table.text("key", "")):
+        if not (key := table.text("key", "")) or not self._keys:
             return None
         certificate = table.text("certificate", "")
         passphrase = self._secret(table, "passphrase")

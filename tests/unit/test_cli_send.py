@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.commands import HEADER, csv_file, row
 from tests.reference import ROOT
 
+from mobb_client.cli import _ways
 from mobb_client.cli.app import mobb
 from mobb_client.simulator.berichtenbox import Berichtenbox
 from mobb_client.simulator.server import Served
@@ -91,6 +94,81 @@ def test_send_without_endpoint(box: Berichtenbox, served: Served, tmp_path: Path
     result = run("send", LETTERS, "--settings", file, "--wait", "30")
     assert result.exit_code == 0, result.output
     assert result.output.count("under way (ACKNOWLEDGED)") == KENMERKEN
+
+
+def dies(*_: object) -> None:
+    """Be terminated."""
+    sys.exit(143)
+
+
+def test_again(box: Berichtenbox, served: Served, tmp_path: Path) -> None:
+    """Design 3: run again, it goes on where it was: nothing is sent twice."""
+    file = settings(box, served, tmp_path)
+    words = ("send", LETTERS, "--settings", file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ways, "work", dies)
+        assert run(*words).exit_code == 143
+    assert "0 human + 8 open" in run("status", "--settings", file).output
+    listening = (*words, "--listen", f"localhost:{served.sender_port}", "--wait", "30")
+    result = run(*listening)
+    assert result.exit_code == 0, result.output
+    assert run(*listening).exit_code == 0, "and once more"
+    assert len(box.letters) == KENMERKEN
+    assert run("status", "--settings", file).output.startswith(f"{KENMERKEN} letters = {KENMERKEN} delivered")
+
+
+def test_refused_rows(box: Berichtenbox, served: Served, tmp_path: Path) -> None:
+    """Design 1: rows = letters + repeats + refused rows; those that name a letter are on the desk until corrected."""
+    file = settings(box, served, tmp_path)
+    old = [*row(6), "2020-01-01"]
+    rows = [
+        [*row(1), ""],
+        [*row(1), ""],
+        [*row(2, onderwerp="x" * 51), ""],
+        [*row(1, onderwerp="Een andere brief"), ""],
+        [*row(4, kenmerk=""), ""],
+        [*row(5, kenmerk="een\ttab"), ""],
+        old,
+    ]
+    letters = csv_file(tmp_path, rows, header=f"{HEADER},publicatiedatum")
+    words = ("send", str(letters), "--settings", file, "--listen", f"localhost:{served.sender_port}", "--json")
+    result = run(*words)
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["rows"], found["repeated"]) == (1, 7, 1)
+    assert [(one["row"], one["on_desk"]) for one in found["refused"]] == [
+        (4, True),
+        (5, False),
+        (6, False),
+        (7, False),
+        (8, True),
+    ]
+    balance = json.loads(run("status", "--settings", file, "--json").stdout)["balance"]
+    assert balance == {"input": 3, "delivered": 1, "paper": 0, "human": 2, "open": 0}
+    again = json.loads(run(*words).stdout)["refused"]
+    assert [(one["row"], one["on_desk"]) for one in again] == [(4, True), (5, False), (6, False), (7, False), (8, True)]
+    corrected = csv_file(tmp_path, [row(2), row(6)])
+    result = run("send", str(corrected), *words[2:])
+    assert result.exit_code == 0, result.output
+    balance = json.loads(run("status", "--settings", file, "--json").stdout)["balance"]
+    assert balance == {"input": 3, "delivered": 3, "paper": 0, "human": 0, "open": 0}
+
+
+def test_foreign_oin(box: Berichtenbox, served: Served, tmp_path: Path) -> None:
+    """A row for an OIN that is not ours, or is none, is nobody's letter here: it is told, and counted apart."""
+    file = settings(box, served, tmp_path)
+    rows = [[*row(1), "00000099000000009999"], [*row(2), "12"]]
+    letters = csv_file(tmp_path, rows, header=f"{HEADER},oin")
+    result = run("send", str(letters), "--settings", file, "--json")
+    assert [one["on_desk"] for one in json.loads(result.stdout)["refused"]] == [False, False]
+    assert run("send", str(letters), "--settings", file).output.endswith("2 rows refused, 0 of them on the desk\n")
+
+
+def test_blocked(box: Berichtenbox, served: Served, tmp_path: Path) -> None:
+    """A CPA that forbids sending: exit code 2, with the reason; the letters are kept, and wait."""
+    file = settings(box, served, tmp_path, box.cpa("osb-rm").replace(b"agreed", b"proposed"))
+    result = run("send", LETTERS, "--settings", file, "--wait", "0")
+    assert (result.exit_code, "not sent: " in result.output) == (2, True), result.output
+    assert f"{KENMERKEN} QUEUED" in result.output
 
 
 def test_unreachable(box: Berichtenbox, tmp_path: Path) -> None:

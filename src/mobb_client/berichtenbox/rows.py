@@ -60,6 +60,7 @@ class Row:
         number: as a spreadsheet shows it: the header is row 1, and a row of several lines is one row.
         line: as an editor shows it: where the row begins.
         kenmerk: as given; empty when it is missing or at fault itself.
+        oin: as given, whatever it is; None when it is missing.
         bericht: the letter; its own `warnings` are worth a look.
         errors: why it is no letter.
     """
@@ -67,6 +68,7 @@ class Row:
     number: int
     line: int
     kenmerk: str
+    oin: str | None = None
     bericht: Bericht | None
     errors: tuple[FieldError, ...] = ()
 
@@ -191,6 +193,7 @@ class _Maker:
             number=number,
             line=line,
             kenmerk=shown_kenmerk(given.get("kenmerk"), errors) or "",
+            oin=str(given["oin"]) if "oin" in given else None,
             bericht=bericht,
             errors=errors,
         )

@@ -15,6 +15,17 @@ from mobb_client.settings import read_passphrase
 
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=FILE,
+    default="mobb.toml",
+    show_default=True,
+    metavar="FILE",
+    help="Who sends, and where letters are kept.",
+)
+oin_option = click.option("--oin", metavar="OIN", help="Of the letter, when letters of several have its kenmerk.")
+
 passphrase_option = click.option(
     "--passphrase-file",
     type=FILE,

@@ -29,6 +29,18 @@ def document(name: str, **parts: Any) -> None:
     click.echo(text.encode("utf-8", "backslashreplace").decode())  # half characters, as in file names, become \\udcXX
 
 
+def long_document(name: str, key: str, items: Iterable[object], **parts: Any) -> None:
+    """Print one JSON document of which the last part is a list, as long as it likes: nothing of it is kept."""
+    head = json.dumps({"schema": f"mobb.{name}/1", **parts}, ensure_ascii=False, indent=2, default=_as_json)
+    click.echo(f'{head.removesuffix("}").rstrip()},\n  "{key}": [', nl=False)
+    mark = ""
+    for item in items:
+        text = json.dumps(item, ensure_ascii=False, default=_as_json)
+        click.echo(f"{mark}\n    {text}".encode("utf-8", "backslashreplace").decode(), nl=False)
+        mark = ","
+    click.echo("\n  ]\n}")
+
+
 def _as_json(value: object) -> str:
     """Write what JSON has no form for: moments as in XML, octets in hexadecimal, anything else as text."""
     if isinstance(value, datetime):

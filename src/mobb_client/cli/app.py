@@ -31,11 +31,14 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "build": ("build", "Letters become ebMS messages in files; no network."),
     "cpa": ("cpa", "What a CPA says."),
     "demo": ("demo", "The example letters on their way, on this machine alone."),
+    "desk": ("desk", "What ended with a person, and the decisions about it."),
     "inspect": ("inspect", "Any captured message: what, who, what is signed, does it hold."),
     "ping": ("ping", "Is the other message handler there? URL, TLS, CPA and parties in one try."),
+    "purge": ("purge", "Remove the contents of letters that have ended; the evidence stays."),
     "send": ("send", "Letters on their way, and what became of them."),
     "serve": ("serve", "Our endpoint: what comes in is stored and answered."),
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),
+    "status": ("status", "Where every letter stands, and whether the balance closes."),
 }
 _NOT_WELL, _USAGE, _UNREACHABLE, _STORE, _SIGNAL = 1, 2, 3, 4, 128
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

@@ -113,6 +113,7 @@ class Told:
     row: int
     kenmerk: str
     findings: tuple[Finding, ...]
+    oin: str | None = None
 
 
 @dataclass(slots=True)
@@ -129,12 +130,12 @@ class Letters:
         """Put one row where it belongs."""
         bericht = row.bericht
         if bericht is None:
-            self._refuse(row.number, row.kenmerk, row.errors)
+            self._refuse(row.number, row.kenmerk, row.errors, row.oin)
             return
         try:
             sender = intake.take(bericht)
         except BerichtError as error:
-            self._refuse(row.number, row.kenmerk, error.errors)
+            self._refuse(row.number, row.kenmerk, error.errors, row.oin)
             return
         if sender is None:
             self.repeated += 1
@@ -144,16 +145,26 @@ class Letters:
         if bericht.warnings:
             self.warned.append(Told(row.number, row.kenmerk, bericht.warnings))
 
-    def refuse(self, letter_id: UUID, error: BerichtError) -> None:
-        """Refuse a letter after all: its attachment changed."""
-        self._refuse(self.rows.pop(letter_id), error.kenmerk, error.errors)
+    def refuse(self, letter_id: UUID, error: BerichtError, oin: str | None = None) -> None:
+        """Refuse a letter after all: its attachment changed, or the outbox does not take it."""
+        self._refuse(self.rows.pop(letter_id), error.kenmerk, error.errors, oin)
 
-    def _refuse(self, row: int, kenmerk: str, errors: Sequence[FieldError]) -> None:
-        self.refused.append(Told(row, kenmerk, tuple(error.finding for error in errors)))
+    def _refuse(self, row: int, kenmerk: str, errors: Sequence[FieldError], oin: str | None) -> None:
+        self.refused.append(Told(row, kenmerk, tuple(error.finding for error in errors), oin))
+
+    @property
+    def count(self) -> int:
+        """How many rows there are: letters, repeats and refused ones."""
+        return len(self.rows) + self.repeated + len(self.refused)
 
 
-def read_letters(letters: Path, settings: Settings, now: datetime) -> Letters:
+def read_letters(letters: Path, settings: Settings, now: datetime | None) -> Letters:
     """Return the rows of a LETTERS file, sorted out.
+
+    Args:
+        letters: the file.
+        settings: who sends.
+        now: when the letters' dates are judged; None leaves that to the outbox.
 
     Raises:
         ConfigurationError: the file cannot be read, or its header row is wrong.
@@ -205,7 +216,7 @@ def _print_json(made: Sequence[Made], found: Letters) -> None:
     _show.document(
         "build",
         ok=not found.refused,
-        rows=len(found.rows) + len(found.refused) + found.repeated,
+        rows=found.count,
         letters=len(found.rows),
         repeated=found.repeated,
         messages=[message_json(one, found.rows) for one in made],
