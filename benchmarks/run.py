@@ -340,7 +340,7 @@ def _store(outbox: Any, bench: Bench, octets: bytes) -> None:
             tx.add_letter(StoredLetter(bericht=None, aflevering=way))
     outbox.write_body(message.message_id, lambda sink: sink.write(octets))
     with outbox.transaction() as tx:
-        ledger.begin(tx, message, ways, now)
+        ledger.begin(tx, message, ways, now, ledger.Evidence())
     with outbox.transaction() as tx:
         tx.drop_body(message.message_id)
 
