@@ -6,12 +6,18 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests import partner
+from tests.stores import STORES, Store
+
+from mobb_client.outbox.contract import Outbox
 
 settings.register_profile("mobb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mobb")
@@ -37,6 +43,24 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
         assert octets == path.read_bytes(), f"{name} changed on the wire: look at it, then pytest --update-golden"
 
     return compare
+
+
+@pytest.fixture(params=sorted(STORES))
+def every_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Run a test of clients once for each kind of store; `tests.partner.new_outbox` makes one."""
+    with ExitStack() as open_stores:
+        number = count()
+
+        def new() -> Outbox:
+            folder = tmp_path / f"store-{next(number)}"
+            folder.mkdir()
+            store: Store = open_stores.enter_context(STORES[request.param](folder))
+            open_stores.callback(store.close)
+            return store.worker()
+
+        partner.STORE.append(new)
+        yield request.param
+        partner.STORE.pop()
 
 
 @pytest.fixture

@@ -303,7 +303,16 @@ class Partner:
         """Return a client that posts to this partner."""
         mine = senders or (self.sender(),)
         parts: dict[str, Any] = {"wire": self, "now": self.clock, "new_id": new_id}
-        return Client(*mine, outbox=outbox or MemoryOutbox(), **(parts | more))
+        return Client(*mine, outbox=outbox or new_outbox(), **(parts | more))
+
+
+def new_outbox() -> Outbox:
+    """Return an empty store: in memory, unless the fixture `every_store` chose another kind."""
+    return STORE[-1]()
+
+
+STORE: list[Callable[[], Outbox]] = [MemoryOutbox]
+"""What makes a store; the last one counts."""
 
 
 def _payload(content_id: str, octets: bytes) -> packet.Payload:

@@ -138,7 +138,7 @@ def event_of(incoming: Incoming, sent: StoredMessage, *, synchronous: bool) -> e
     if isinstance(signal, MessageError):
         if incoming.received.signature is not None:  # partners do not sign them, and only they know both ids
             _verify_signal(incoming, synchronous=synchronous)
-        return _event_of_error(signal)
+        return event_of_error(signal)
     if sent.message.ack_requested is not None and sent.message.ack_requested.signed:
         _verify_signal(incoming, synchronous=synchronous)
         signature.check_receipt(sent.references, signal.references)
@@ -161,7 +161,18 @@ def _verify(incoming: Incoming, signing: Signing | None, *, synchronous: bool) -
     packet.verify(incoming.received, signing, signing.certificate, synchronous=synchronous)
 
 
-def _event_of_error(error: MessageError) -> exchange.Event:
+def check_complaint(incoming: Incoming, sent: StoredMessage) -> None:
+    """Check that a MessageError is about a signal of ours.
+
+    Raises:
+        ProtocolError: it is no answer to that signal.
+    """
+    agreement.judge_signal(incoming.header, incoming.us.cpa)
+    if incoming.header.cpa_id != sent.cpa_id:
+        raise FormatError("answer.conversation", "it is of another CPA or conversation than the message")
+
+
+def event_of_error(error: MessageError) -> exchange.Warned | exchange.Refused:
     """Return what a MessageError does. An errorCode that the standard does not have is text from outside: not shown."""
     codes = (one.code if one.code in _ERROR_CODES else "another errorCode" for one in error.errors)
     reason = ", ".join(dict.fromkeys(codes))
@@ -200,6 +211,17 @@ def results_in(incoming: Incoming) -> list[BatchResultaat]:
     if not results:
         raise FormatError("result.none", "the message holds no result", ebms_code="MimeProblem")
     return results
+
+
+def is_genuine(incoming: Incoming, route: Route | None) -> bool:
+    """Tell whether a business message is signed as the CPA asks; where it asks for no signature, TLS has to do."""
+    if route is None or route.signing is None:
+        return route is not None
+    try:
+        _verify(incoming, route.signing, synchronous=route.sync_reply)
+    except ProtocolError:
+        return False
+    return True
 
 
 def claimed_route(incoming: Incoming) -> Route | None:

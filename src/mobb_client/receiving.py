@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from io import BytesIO
@@ -29,7 +30,7 @@ from mobb_client.ebms.message import (
     StatusResponse,
     UserMessage,
 )
-from mobb_client.errors import ConfigurationError, FormatError, ProtocolError, SignatureError
+from mobb_client.errors import ConfigurationError, FormatError, OutboxError, ProtocolError, SignatureError
 from mobb_client.incoming import Incoming, Us
 from mobb_client.outbox.contract import Event, EventName, Fact, Outbox, StoredAnswer, StoredMessage, Transaction
 from mobb_client.pki.certificate import Certificate
@@ -152,14 +153,22 @@ class Receiving:
     # Duplicates
 
     def _answer_again(self, incoming: Incoming, known: StoredAnswer) -> Reply:
-        """Answer a duplicate as the first time (B42); another message under the same id is an error (B44)."""
-        if known.cpa_id != incoming.header.cpa_id:
+        """Answer a duplicate as the first time (B42); another message under the same id is an error (B44).
+
+        A signal that was seen before is passed over, whatever it says now (f.4 rule 2).
+        """
+        header = incoming.header
+        if known.cpa_id != header.cpa_id:
             return self._fail(incoming, FormatError("message-id.cpa", "the MessageId came before, under another CPA"))
+        if isinstance(incoming.message, Acknowledgment | MessageError | Pong | StatusResponse):
+            return _NOTHING
+        reused = FormatError(
+            "message-id.reused", "another message came before under this MessageId", ebms_code="Inconsistent"
+        )
         if isinstance(incoming.message, UserMessage) and known.digest != incoming.digest:
-            sentence = "another message came before under this MessageId"
-            return self._refuse(
-                incoming, FormatError("message-id.reused", sentence, ebms_code="Inconsistent"), keep=False
-            )
+            return self._refuse(incoming, reused, keep=False)
+        if known.action != header.action:
+            return self._fail(incoming, reused)
         if known.answered_by is not None:
             self._send_again(known.answered_by, incoming.now)
         return Reply(status=known.status, headers=known.headers, body=known.body)
@@ -179,6 +188,8 @@ class Receiving:
             sent = tx.message(judging.answered_id(signal))
         if sent is None:
             return self._fail(incoming, FormatError("answer.unknown", "it answers nothing that was sent from here"))
+        if sent.kind == "signal" and isinstance(signal, MessageError):
+            return self._take_complaint(incoming, sent, signal)
         try:
             event = judging.event_of(incoming, sent, synchronous=False)
         except SignatureError as error:
@@ -196,6 +207,21 @@ class Receiving:
             if sent is not None and tx.answer(incoming.message_id) is None:
                 ledger.advance(tx, sent, event, incoming.now, incoming.message_id)
                 tx.put_answer(_stored(incoming, _Written(_NOTHING)))
+
+    def _take_complaint(self, incoming: Incoming, sent: StoredMessage, error: MessageError) -> Reply:
+        """Write down that they refuse a signal of ours: it is not sent anew, so a person must look."""
+        try:
+            judging.check_complaint(incoming, sent)
+        except ProtocolError as wrong:
+            return self._fail(incoming, wrong)
+        event = judging.event_of_error(error)
+        name = EventName.MESSAGE_WARNED if isinstance(event, exchange.Warned) else EventName.MESSAGE_ALARM
+        with self._outbox.transaction() as tx:
+            if tx.answer(incoming.message_id) is None:
+                data: dict[str, Fact] = {"reason": event.reason, "by": incoming.message_id}
+                ledger.note_message(tx, name, sent, incoming.now, data)
+                tx.put_answer(_stored(incoming, _Written(_NOTHING)))
+        return _NOTHING
 
     def _note_answer(self, incoming: Incoming) -> Reply:
         """Write down that a Pong or StatusResponse came."""
@@ -283,17 +309,21 @@ class Receiving:
     def _refuse(self, incoming: Incoming, error: ProtocolError, *, keep: bool = True) -> Reply:
         """Answer with a MessageError, inside the protocol (B11), and write down that something was refused.
 
-        The refusal is given again to a duplicate, unless the CPA asks for a signature: whoever cannot sign does not use
-        up a MessageId.
+        The refusal is given again to a duplicate (h-15), but not that of a message that anybody may have made: whoever
+        cannot sign, where the CPA asks for that, does not use up a MessageId.
         """
-        self._note_refusal(incoming, error)
         answer = agreement.refuse(incoming.header, error, message_id=self._message_id(incoming), timestamp=incoming.now)
         route = judging.claimed_route(incoming)
         try:
             written = self._write(incoming, answer, synchronous=judging.answers_in_response(incoming, route))
         except ConfigurationError:  # there is no other way to those who sent it
             written = _in_response(answer)
-        return self._settle(incoming, written, keep=keep and route is not None and route.signing is None)
+        return self._settle(
+            incoming,
+            written,
+            lambda tx: _note_refusal(tx, incoming, error),
+            keep=keep and judging.is_genuine(incoming, route),
+        )
 
     # Answering
 
@@ -331,18 +361,33 @@ class Receiving:
         keep: bool = True,
     ) -> Reply:
         """Store the answer together with what the message did, and only then give it."""
-        with self._outbox.transaction() as tx:
-            known = tx.answer(incoming.message_id) if keep else None
-            if known is None:
-                effect(tx)
+        try:
+            with self._outbox.transaction() as tx:
+                known = tx.answer(incoming.message_id) if keep else None
+                if known is None:
+                    effect(tx)
+                    if written.own is not None:
+                        tx.put_message(written.own)
+                    if keep:
+                        tx.put_answer(_stored(incoming, written))
+                    return written.reply
                 if written.own is not None:
-                    tx.put_message(written.own)
-                if keep:
-                    tx.put_answer(_stored(incoming, written))
-                return written.reply
-            if written.own is not None:
-                tx.drop_body(written.own.message_id)
+                    tx.drop_body(written.own.message_id)
+        except BaseException:
+            self._give_up(written)
+            raise
         return self._answer_again(incoming, known)  # its twin was faster
+
+    def _give_up(self, written: _Written) -> None:
+        """Drop the octets of an answer that could not be stored, as far as the store takes anything now.
+
+        Whether the end of the transaction was stored is not known: then its message is there, and so they stay.
+        """
+        if written.own is None:
+            return
+        with suppress(OutboxError), self._outbox.transaction() as tx:
+            if tx.message(written.own.message_id) is None:
+                tx.drop_body(written.own.message_id)
 
     def _message_id(self, incoming: Incoming) -> str:
         return f"{self._new_id()}@{incoming.us.host}"
@@ -351,21 +396,22 @@ class Receiving:
 
     def _fail(self, incoming: Incoming, error: ProtocolError | ConfigurationError) -> Reply:
         """Answer with an empty 500, which changes nothing on either side."""
-        self._note_refusal(incoming, error)
-        return _FAILED
-
-    def _note_refusal(self, incoming: Incoming, error: ProtocolError | ConfigurationError) -> None:
-        """Write down that something was refused: somebody may have to act."""
-        code = judging.code_of(error)
-        log.warning("incoming.refused", extra={"message_id": incoming.message_id, "code": code})
-        data: dict[str, Fact] = {"code": code, "kind": type(incoming.message).__name__}
         with self._outbox.transaction() as tx:
-            tx.add_event(_event(incoming, EventName.INCOMING_REFUSED, data))
+            _note_refusal(tx, incoming, error)
+        return _FAILED
 
     def _alarm(self, sent: StoredMessage, code: str, incoming: Incoming) -> None:
         with self._outbox.transaction() as tx:
             data: dict[str, Fact] = {"reason": code, "by": incoming.message_id}
             ledger.note_message(tx, EventName.MESSAGE_ALARM, sent, incoming.now, data)
+
+
+def _note_refusal(tx: Transaction, incoming: Incoming, error: ProtocolError | ConfigurationError) -> None:
+    """Write down that something was refused: somebody may have to act."""
+    code = judging.code_of(error)
+    log.warning("incoming.refused", extra={"message_id": incoming.message_id, "code": code})
+    data: dict[str, Fact] = {"code": code, "kind": type(incoming.message).__name__}
+    tx.add_event(_event(incoming, EventName.INCOMING_REFUSED, data))
 
 
 def _in_response(answer: Message, signer: packet.Signer | None = None) -> _Written:

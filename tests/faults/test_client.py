@@ -50,6 +50,7 @@ def at_once(*works: Callable[[], object]) -> None:
         raise errors[0]
 
 
+@pytest.mark.usefixtures("every_store")
 class TestRaces:
     """Things that happen at the same time."""
 

@@ -16,7 +16,7 @@ from tests.keys import holder as any_holder
 from tests.material import cpa_bytes, swap
 from tests.outgoing import holder, sender
 from tests.outgoing import sent as outgoing_sent
-from tests.partner import INTERVAL, NOTHING, Partner, Post, Sent, names, some_letters, states, way
+from tests.partner import INTERVAL, NOTHING, Partner, Post, Sent, names, new_outbox, some_letters, states, way
 from tests.partner import every_event as events
 
 from mobb_client.berichtenbox.aflevering import State
@@ -103,6 +103,7 @@ ODD: dict[str, Callable[[Partner, Post], Sent]] = {
 """What is no acknowledgment of a message, by the rule of f.4 that it breaks."""
 
 
+@pytest.mark.usefixtures("every_store")
 class TestAcknowledgment:
     """f.4: all of the rules, or it is no acknowledgment of ours."""
 
@@ -201,6 +202,16 @@ class TestAcknowledgment:
         client.send_due()
         assert len(partner.posts) == 1
 
+    def test_id_of_a_result(self) -> None:
+        """f.7: a signal under the MessageId of a result is passed over, and not answered with a signal."""
+        partner = Partner(sync=True)
+        partner.reply = lambda post: partner.acknowledgment(post).response
+        client = sent(partner)
+        result = partner.verdict(partner.posts[0])
+        assert isinstance(answer_of(result.to(client)), Acknowledgment)
+        error = partner.error(partner.posts[0], message_id=result.message_id)
+        assert error.to(client) == Reply(status=204)
+
     def test_twins(self) -> None:
         """The same acknowledgment in two threads at once has one effect."""
         partner = Partner()
@@ -271,6 +282,7 @@ class TestAcknowledgment:
         assert [event.data["code"] for event in events(client)] == ["answer.unknown"]
 
 
+@pytest.mark.usefixtures("every_store")
 class TestError:
     """c.2, f.3, h-23: MessageErrors."""
 
@@ -353,6 +365,39 @@ class TestError:
         assert partner.write(error.message, signed=True).to(client).status == 204
         assert states(client) == [State.HUMAN]
 
+    @pytest.mark.parametrize(("severity", "event"), [("Error", "message.alarm"), ("Warning", "message.warned")])
+    def test_about_our_acknowledgment(self, severity: Any, event: str) -> None:
+        """f.7: they refuse an acknowledgment of ours: 204, a person is told once, and it is not sent again."""
+        partner = Partner()
+        client = sent(partner)
+        result = partner.verdict(partner.posts[0])
+        result.to(client)
+        client.send_due()
+        (ours,) = partner.signals
+        error = partner.error(ours, "SecurityFailure", severity)
+        assert [error.to(client).status for _ in range(2)] == [204, 204]
+        found = [one for one in events(client) if one.name == event]
+        assert [(one.message_id, dict(one.data)) for one in found] == [
+            (ours.message_id, {"reason": "SecurityFailure", "by": error.message_id})
+        ]
+        client.send_due()
+        assert len(partner.signals) == 1
+
+    def test_about_nothing_of_ours(self) -> None:
+        """f.4: an error about an acknowledgment of ours between other parties, or an acknowledgment of it, is none."""
+        partner = Partner()
+        client = sent(partner)
+        partner.verdict(partner.posts[0]).to(client)
+        client.send_due()
+        (ours,) = partner.signals
+        error = partner.error(ours)
+        assert isinstance(error.message, MessageError)
+        header = replace(error.message.header, sender=error.message.header.receiver)
+        assert partner.write(replace(error.message, header=header)).to(client).status == 500
+        ack = partner.acknowledgment(partner.posts[0], ref_to_message_id=ours.message_id)
+        assert ack.to(client).status == 500
+        assert "message.alarm" not in names(client)
+
     def test_never_answered_with_an_error(self) -> None:
         """f.7: an error about nothing of ours gets an empty 500, and nothing goes out."""
         partner, other = Partner(), Partner()
@@ -374,6 +419,7 @@ class TestError:
         assert (states(client), names(client, "message.late")) == (after, ["message.late"])
 
 
+@pytest.mark.usefixtures("every_store")
 class TestQuestions:
     """c.2, f.7, f.8: Ping and StatusRequest."""
 
@@ -418,6 +464,16 @@ class TestQuestions:
         assert replies[0] == replies[1]
         client.send_due()
         assert partner.posts == []
+
+    def test_id_of_a_result(self) -> None:
+        """f.8: a question under the MessageId of a result is none, and gets no answer."""
+        partner = Partner()
+        client = sent(partner)
+        result = partner.verdict(partner.posts[0])
+        result.to(client)
+        ping = partner.ping().message
+        same = replace(ping, header=replace(ping.header, message_id=result.message_id))
+        assert partner.write(same).to(client).status == 500
 
     def test_status(self) -> None:
         """f.8: what arrived is Received, also when it was refused; the rest is NotRecognized."""
@@ -505,6 +561,7 @@ class TestQuestions:
         assert names(client) == ["incoming.refused"]
 
 
+@pytest.mark.usefixtures("every_store")
 class TestResult:
     """A business message: judged, verified, stored, acknowledged."""
 
@@ -597,9 +654,7 @@ class TestResult:
         run(post, times=4)
         client.send_due()
         assert len({post.body for post in partner.signals}) == 1
-        outbox = client._outbox
-        assert isinstance(outbox, MemoryOutbox)
-        assert len(outbox._tables.bodies) == 1
+        assert bodies_of(client._outbox) == 1
 
     @pytest.mark.parametrize("gzipped", [False, True])
     def test_parts(self, gzipped: bool) -> None:
@@ -627,6 +682,7 @@ class TestResult:
         assert states(client) == [State.DELIVERED]
 
 
+@pytest.mark.usefixtures("every_store")
 class TestRefusal:
     """c.4, d.7: what is answered with a MessageError, and has no effect."""
 
@@ -685,6 +741,23 @@ class TestRefusal:
         assert len({post.body for post in partner.signals}) == 1
         assert len(partner.signals) == 2
 
+    @pytest.mark.parametrize("sync", [False, True])
+    def test_again_signed(self, sync: bool) -> None:
+        """B42, h-15: so does one whose signature holds; and of that too the status is that it was received (f.8)."""
+        partner = Partner(profile="osb-rm-s", sync=sync)
+        partner.reply = (lambda post: partner.acknowledgment(post).response) if sync else partner.reply
+        client = sent(partner)
+        result = partner.result(partner.posts[0], documents=[b"<no/>"])
+        replies = [result.to(client), result.to(client)]
+        client.send_due()
+        assert replies[0] == replies[1]
+        assert isinstance(answer_of(replies[0]) if sync else partner.signals[0].message, MessageError)
+        assert names(client, "incoming") == ["incoming.refused"]
+        reply = partner.status_request(result.message_id).to(client)
+        client.send_due()
+        response = answer_of(reply) if sync else partner.signals[-1].message
+        assert (type(response), response.status) == (StatusResponse, "Received")
+
     def test_nobody_uses_up_a_message_id(self) -> None:
         """d.7: who cannot sign for a MessageId does not keep the genuine message from being taken in."""
         partner = Partner(profile="osb-rm-s")
@@ -719,7 +792,7 @@ class TestRefusal:
     def test_no_key(self) -> None:
         """d.6: what should be signed is never acknowledged unsigned: 500, somebody is told, and it comes again."""
         partner = Partner(profile="osb-rm-s", sync=True)
-        outbox = MemoryOutbox()
+        outbox = new_outbox()
         sent(partner, outbox=outbox)
         keyless = partner.client(partner.sender(identity=None), outbox=outbox)
         result = partner.verdict(partner.posts[0])
@@ -745,7 +818,7 @@ class TestRefusal:
         """d.7: a CPA that does not say with what the other side signs lets no signature hold."""
         swapped = swap(cpa_bytes("osb-rm-s"), ('SigningCertificateRef tns:certId="B_Certificate"', _NO_CERTIFICATE))
         partner = Partner(profile="osb-rm-s")
-        outbox = MemoryOutbox()
+        outbox = new_outbox()
         sent(partner, outbox=outbox)
         client = partner.client(partner.sender(cpa=CPA.parse(swapped)), outbox=outbox)
         partner.acknowledgment(partner.posts[0]).to(client)
@@ -756,7 +829,7 @@ class TestRefusal:
     def test_other_action(self) -> None:
         """An action that nothing here takes is not acknowledged: that would be to lose it."""
         partner = Partner(sync=True)
-        client = sent(partner, outbox=MemoryOutbox())
+        client = sent(partner, outbox=new_outbox())
         taker = partner.client(partner.sender(result_action="GLOBE-R-A-Result"), outbox=client._outbox)
         error = answer_of(partner.verdict(partner.posts[0]).to(taker))
         assert isinstance(error, MessageError)
@@ -869,6 +942,25 @@ class TestDoor:
         assert result.to(client).status == 200
         assert states(client) == [State.DELIVERED]
 
+    def test_nothing_left_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An acknowledgment that was written and could not be stored leaves nothing behind, and comes once."""
+
+        def full(*_: Any) -> None:
+            raise OutboxError("the disk is full")
+
+        partner, outbox = Partner(), MemoryOutbox()
+        client = sent(partner, outbox=outbox)
+        result = partner.verdict(partner.posts[0], "TechnischProbleem")
+        with monkeypatch.context() as patch:
+            patch.setattr("mobb_client.outbox.memory._Work.put_answer", full)
+            for _ in range(3):
+                with pytest.raises(OutboxError):
+                    result.to(client)
+        assert set(outbox._tables.bodies) == {partner.posts[0].message_id}
+        result.to(client)
+        client.send_signals()
+        assert len(partner.signals) == 1
+
 
 def assert_acknowledged(partner: Partner, result: Sent, received: packet.Received, *, signed: bool) -> None:
     """Check an acknowledgment of ours as the partner would: f.4, d.6."""
@@ -897,24 +989,35 @@ def sample() -> tuple[dict[str, str], bytes]:
 _NO_CERTIFICATE = 'SigningCertificateRef tns:certId="B_Nothing"'
 
 
-class Racing(MemoryOutbox):
-    """A store in which something happens between the first transaction of a call and its second."""
+class Between:
+    """Something that happens between the first transaction of a call and its second, once."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.between: Callable[[], object] | None = None
+    def __init__(self, outbox: Any) -> None:
+        self.happens: Callable[[], object] | None = None
         self._transactions = 0
+        self._transaction = outbox.transaction
+        outbox.transaction = self.transaction
 
     def transaction(self, using: object | None = None) -> Any:
-        """Return a transaction; before the second one from now on `between` happens, once."""
-        if self.between is not None:
+        """Return a transaction of the store."""
+        if self.happens is not None:
             self._transactions += 1
             if self._transactions == 2:
-                twin, self.between, self._transactions = self.between, None, 0
+                twin, self.happens, self._transactions = self.happens, None, 0
                 twin()
-        return super().transaction(using)
+        return self._transaction(using)
 
 
+def bodies_of(outbox: Any) -> int:
+    """Return how many messages' octets a store has."""
+    if isinstance(outbox, MemoryOutbox):
+        return len(outbox._tables.bodies)
+    with outbox._work(reading=True) as db:
+        ((found,),) = db.rows("SELECT count(*) FROM mobb_body")
+    return int(found)
+
+
+@pytest.mark.usefixtures("every_store")
 @pytest.mark.parametrize(
     ("kind", "effects", "signals", "bodies"),
     [
@@ -926,7 +1029,8 @@ class Racing(MemoryOutbox):
 )
 def test_twin_in_between(kind: str, effects: list[str], signals: int, bodies: int) -> None:
     """B42: its twin comes while a message is judged: one effect, one answer, no octets left over."""
-    partner, outbox = Partner(), Racing()
+    partner, outbox = Partner(), new_outbox()
+    between = Between(outbox)
     client = sent(partner, outbox=outbox)
     client.ping()
     first, ping = partner.posts
@@ -937,13 +1041,13 @@ def test_twin_in_between(kind: str, effects: list[str], signals: int, bodies: in
         "result": lambda: partner.verdict(first, "TechnischProbleem"),
     }[kind]()
     replies = []
-    outbox.between = lambda: replies.append(made.to(client))
+    between.happens = lambda: replies.append(made.to(client))
     replies.append(made.to(client))
-    assert outbox.between is None
+    assert between.happens is None
     assert replies[0] == replies[1] == Reply(status=204)
     assert [name for name in names(client) if name.split(".")[0] != "letter"][2:] == effects
     client.send_due()
-    assert (len(partner.signals), len(outbox._tables.bodies)) == (signals, bodies), "our Ping, and our acknowledgment"
+    assert (len(partner.signals), bodies_of(outbox)) == (signals, bodies), "our Ping, and our acknowledgment"
 
 
 def run(work: Callable[[], object], *, times: int) -> None:

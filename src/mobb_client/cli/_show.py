@@ -41,6 +41,12 @@ def long_document(name: str, key: str, items: Iterable[object], **parts: Any) ->
     click.echo("\n  ]\n}")
 
 
+def line(name: str, **parts: Any) -> None:
+    """Print one JSON document on a line of its own: for what goes on and on."""
+    text = json.dumps({"schema": f"mobb.{name}/1", **parts}, ensure_ascii=False, default=_as_json)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
 def _as_json(value: object) -> str:
     """Write what JSON has no form for: moments as in XML, octets in hexadecimal, anything else as text."""
     if isinstance(value, datetime):
@@ -127,3 +133,27 @@ def _bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         yield advance
     finally:
         progress.stop()
+
+
+class Line:
+    """One line on stderr that says how far it is, written over again and again; only on a terminal."""
+
+    def __init__(self) -> None:
+        self.is_shown = sys.stderr.isatty()
+        self._status: Any = None
+
+    def show(self, text: str) -> None:
+        """Say something else."""
+        from rich.console import Console  # noqa: PLC0415 - only when there is a terminal
+        from rich.status import Status  # noqa: PLC0415 - idem
+
+        if self._status is None:
+            self._status = Status(plain(text), console=Console(stderr=True))
+            self._status.start()
+        self._status.update(plain(text))
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None

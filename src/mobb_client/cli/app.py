@@ -39,6 +39,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "serve": ("serve", "Our endpoint: what comes in is stored and answered."),
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),
     "status": ("status", "Where every letter stands, and whether the balance closes."),
+    "work": ("work", "Sends what is due, for as long as it is left running."),
 }
 _NOT_WELL, _USAGE, _UNREACHABLE, _STORE, _SIGNAL = 1, 2, 3, 4, 128
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

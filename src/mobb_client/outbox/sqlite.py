@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any, BinaryIO, Final, TypeVar
 from urllib.parse import quote
 
@@ -56,6 +57,7 @@ class SqliteOutbox(SqlOutbox):
         self._folder = self._path.with_name(self._path.name + ".d")
         self._busy_seconds = busy_seconds
         self._lock: WorkerLock | None = None
+        self._writing, self._writers_pid = RLock(), os.getpid()
         self._is_new = False
         if not read_only:
             with _disk():
@@ -74,6 +76,28 @@ class SqliteOutbox(SqlOutbox):
         with suppress(FileExistsError):
             self._folder.mkdir(mode=0o700)
             _sync_folder(self._folder.parent)
+
+    @contextmanager
+    def _work(self, *, reading: bool = False) -> Iterator[Database]:
+        """Give a connection in a transaction; of our own threads one after the other writes.
+
+        SQLite lets who must wait look again after a while, and after an ever longer one: beside busy threads a thread
+        might wait for seconds for a millisecond of work.
+        """
+        if reading or self._read_only:
+            with super()._work(reading=reading) as db:
+                yield db
+            return
+        if self._writers_pid != os.getpid():  # a fork: whoever held it then is not here
+            self._writing, self._writers_pid = RLock(), os.getpid()
+        writing = self._writing
+        if not writing.acquire(timeout=self._busy_seconds):
+            raise OutboxError("another thread holds the database; try again")
+        try:
+            with super()._work() as db:
+                yield db
+        finally:
+            writing.release()
 
     def _connect(self) -> Database:
         mode = "ro" if self._read_only else "rw"
