@@ -30,7 +30,7 @@ _BY_SIGNAL: Final = 128
 
 
 @click.command("work")
-@click.option("--settings", "settings_file", type=_given.FILE, required=True, help="mobb.toml with senders and outbox.")
+@_given.settings_option
 @click.option("--once", is_flag=True, help="Send what is due now, and end.")
 @click.option(
     "--poll", type=click.FloatRange(min=_SHORTEST_WAIT), default=5.0, show_default=True, help="Seconds between looks."
