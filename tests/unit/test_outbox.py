@@ -18,7 +18,7 @@ from tests.material import MOMENT
 from tests.stored import BATCH, CPA, OURS, THEIRS, answer, message, put, stored, way, write
 from tests.stores import STORES, Store
 
-from mobb_client.berichtenbox.aflevering import State, acknowledged, batched, reminded
+from mobb_client.berichtenbox.aflevering import Aflevering, State, acknowledged, batched, reminded
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import Regels
@@ -27,8 +27,13 @@ from mobb_client.errors import Finding, OutboxError
 from mobb_client.outbox.contract import (
     Event,
     EventName,
+    Hold,
     Outbox,
+    PaperList,
+    RowKind,
+    RunRow,
     StoredLetter,
+    StoredRun,
     Transaction,
 )
 
@@ -612,3 +617,131 @@ class TestPurge:
             assert [one for one in ("old@them", "new@them") if tx.answer(one)] == ["new@them"]
         with pytest.raises(OutboxError):
             outbox.open_body("old@x")
+
+
+RUN = StoredRun(name="aanslag", source="a.csv", sha256="00", size=3, started=MOMENT, window="21:00-06:00")
+
+
+def row(number: int, kind: RowKind = RowKind.LETTER, letter: Aflevering | None = None, **changes: Any) -> RunRow:
+    """Return a row of a run, of a letter or of none."""
+    of = {"oin": letter.oin, "kenmerk": letter.kenmerk, "bericht_id": letter.bericht_id} if letter else {}
+    return RunRow(number=number, kind=kind, **{**of, **changes})
+
+
+def add_rows(outbox: Outbox, *rows: RunRow, run: str = "aanslag") -> None:
+    """Append rows to a run."""
+    with outbox.transaction() as tx:
+        tx.add_run_rows(run, rows)
+
+
+class TestRuns:
+    """Issue 5: every input row is known exactly once, and where its letter stands."""
+
+    def test_round_trip(self, outbox: Outbox) -> None:
+        """A run is as it was stored last."""
+        after = replace(RUN, is_read=True, lists=(PaperList(number=1, early=True, closed=MOMENT, letters=2),))
+        for run in (RUN, replace(RUN, name="ander"), after):
+            with outbox.transaction() as tx:
+                tx.put_run(run)
+        with outbox.transaction() as tx:
+            assert tx.run("aanslag") == after
+            assert tx.run("geen") is None
+        assert [run.name for run in outbox.runs()] == ["aanslag", "ander"]
+
+    def test_rows(self, outbox: Outbox) -> None:
+        """Rows come back in order, a page at a time, each with where its letter stands; other runs have their own."""
+        put(outbox, stored("a"), stored("b", THEIRS, state=State.PAPER))
+        refused = row(4, RowKind.REFUSED, kenmerk="=é", findings=(Finding("row.csv", field="row", measure="1 line"),))
+        rows = [row(2, letter=way("a")), row(3, RowKind.REPEAT, way("a")), refused, row(9, letter=way("b", THEIRS))]
+        add_rows(outbox, *rows[:2])
+        add_rows(outbox, *rows[2:])
+        add_rows(outbox, row(2), run="ander")
+        lines = [*outbox.run_lines("aanslag", limit=3), *outbox.run_lines("aanslag", after=4)]
+        assert [line.row for line in lines] == rows
+        assert [line.aflevering and line.aflevering.kenmerk for line in lines] == ["a", "a", None, "b"]
+        assert (outbox.run_last_row("aanslag"), outbox.run_last_row("geen")) == (9, 0)
+        assert outbox.run_counts("aanslag") == {
+            (RowKind.LETTER, OURS, State.QUEUED): 1,
+            (RowKind.REPEAT, OURS, State.QUEUED): 1,
+            (RowKind.REFUSED, None, None): 1,
+            (RowKind.LETTER, THEIRS, State.PAPER): 1,
+        }
+
+    def test_once(self, outbox: Outbox) -> None:
+        """A row that is there already is refused, and with it all that came along."""
+        add_rows(outbox, row(2))
+        with pytest.raises(OutboxError):
+            add_rows(outbox, row(3), row(2))
+        assert [line.row.number for line in outbox.run_lines("aanslag")] == [2]
+
+    @pytest.mark.parametrize("at_once", [True, False])
+    def test_one_row_a_letter(self, outbox: Outbox, at_once: bool) -> None:
+        """Of refused rows under one key the first follows it, until a row comes that is a letter: it counts once."""
+        put(outbox, stored("a"))
+        rows = [row(n, RowKind.REFUSED, way("a")) for n in (2, 3)] + [row(4, letter=way("a"))]
+        for some in [rows] if at_once else [[one] for one in rows]:
+            add_rows(outbox, *some)
+        found = [bool(line.row.bericht_id) for line in outbox.run_lines("aanslag")]
+        assert found == [False, False, True]
+
+    def test_holds(self, outbox: Outbox) -> None:
+        """What a run holds nobody puts into a message; letters beside the run go on."""
+        put(outbox, stored("a"), stored("b", THEIRS), stored("c"))
+        add_rows(outbox, row(2, letter=way("a")), row(3, letter=way("b", THEIRS)), row(4, RowKind.REPEAT, way("c")))
+        stop, window = Hold(why="stop", oin=THEIRS), Hold(why="window")
+        with outbox.transaction() as tx:
+            for hold in (stop, stop, window):
+                tx.hold("aanslag", hold)
+        assert list(outbox.holds("aanslag")) == [stop, window]
+        assert leased(outbox, OURS, THEIRS) == ["c"]
+        for hold, free in ((window, ["a"]), (stop, ["b"])):
+            with outbox.transaction() as tx:
+                tx.release("aanslag", hold)
+            assert leased(outbox, OURS, THEIRS) == free
+        assert not outbox.holds("aanslag")
+
+    def test_paper_lists(self, outbox: Outbox) -> None:
+        """A letter is on one list, of one run, and stays there."""
+        put(outbox, stored("a", state=State.PAPER), stored("b"), stored("c", state=State.PAPER))
+        add_rows(outbox, row(2, letter=way("a")), row(3, letter=way("b")), row(4, RowKind.REPEAT, way("c")))
+        add_rows(outbox, row(7, letter=way("c")), row(8, RowKind.REFUSED, way("a")), run="ander")
+
+        def listed(name: str, number: int) -> int:
+            with outbox.transaction() as tx:
+                return tx.put_on_paper_list(name, number)
+
+        assert [listed("aanslag", 1), listed("aanslag", 1), listed("ander", 1)] == [1, 0, 1]
+        put(outbox, way("b", state=State.PAPER))
+        assert [listed("aanslag", 2), listed("ander", 2)] == [1, 0]
+        assert [line.paper for line in outbox.run_lines("aanslag")] == [1, 2, None]
+        assert [line.paper for line in outbox.run_lines("ander")] == [1, None]
+
+    def test_rolled_back(self, outbox: Outbox) -> None:
+        """All or nothing."""
+        put(outbox, stored("a", state=State.PAPER))
+        with outbox.transaction() as tx:
+            tx.hold("aanslag", Hold(why="stop"))
+        with suppress(KeyError), outbox.transaction() as tx:
+            tx.put_run(RUN)
+            tx.add_run_rows("aanslag", [row(2, letter=way("a"))])
+            tx.release("aanslag", Hold(why="stop"))
+            tx.hold("aanslag", Hold(why="window"))
+            tx.put_on_paper_list("aanslag", 1)
+            raise KeyError
+        assert (list(outbox.runs()), list(outbox.run_lines("aanslag"))) == ([], [])
+        assert list(outbox.holds("aanslag")) == [Hold(why="stop")]
+
+
+def test_events_by_name(outbox: Outbox) -> None:
+    """Who looks for some events is given no others."""
+    names = [EventName.LETTER_QUEUED, EventName.LETTER_ALARM, EventName.LETTER_QUEUED]
+    assert outbox.last_event() == 0
+    put(outbox, *map(event, names))
+    assert outbox.last_event() == 3
+    assert [one.number for one in outbox.events(1, names=[EventName.LETTER_QUEUED])] == [3]
+    assert [one.number for one in outbox.events(0, names={EventName.LETTER_QUEUED, EventName.LETTER_ALARM})] == [
+        1,
+        2,
+        3,
+    ]
+    assert not outbox.events(names=())

@@ -50,7 +50,7 @@ def _moment(value: datetime | None) -> str | None:
     return None if value is None else moment(value)
 
 
-_oin = lru_cache(OIN)
+read_oin = lru_cache(OIN)
 _finding_json = lru_cache(to_json)
 _read_finding = lru_cache(partial(from_json, Finding))
 
@@ -100,7 +100,7 @@ def read_way(row: Row) -> Aflevering:
         batch_id, message_id, not_before, alarm_at, resends, expired,
     ) = row  # fmt: skip
     return Aflevering(
-        oin=_oin(_text(oin)),
+        oin=read_oin(_text(oin)),
         kenmerk=_text(kenmerk),
         bericht_id=UUID(_text(bericht_id)),
         state=State(_text(state)),
@@ -233,7 +233,7 @@ def read_event(row: Row) -> Event:
     return Event(
         at=datetime.fromisoformat(at),
         name=EventName(name),
-        oin=None if oin is None else _oin(oin),
+        oin=None if oin is None else read_oin(oin),
         kenmerk=kenmerk,
         message_id=message_id,
         data=json.loads(data),

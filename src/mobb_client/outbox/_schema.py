@@ -124,7 +124,36 @@ _FIRST: Final = (
     )""",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+_RUNS: Final = (
+    """CREATE TABLE mobb_run (
+        name TEXT PRIMARY KEY,
+        parts TEXT NOT NULL
+    )""",
+    """CREATE TABLE mobb_run_row (
+        run TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        oin TEXT,
+        kenmerk TEXT NOT NULL,
+        bericht_id TEXT,
+        findings TEXT NOT NULL,
+        PRIMARY KEY (run, number)
+    )""",
+    "CREATE UNIQUE INDEX mobb_run_row_letter ON mobb_run_row (bericht_id, run) WHERE kind <> 'repeat'",
+    """CREATE TABLE mobb_run_hold (
+        run TEXT NOT NULL,
+        why TEXT NOT NULL,
+        oin TEXT NOT NULL,
+        PRIMARY KEY (run, why, oin)
+    )""",
+    """CREATE TABLE mobb_run_paper (
+        bericht_id TEXT PRIMARY KEY,
+        run TEXT NOT NULL,
+        list INTEGER NOT NULL
+    )""",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _RUNS)
 """What makes version 1 of nothing, version 2 of version 1, and so on."""
 
 IDENTITY: Final = "CREATE TABLE mobb_outbox (id TEXT NOT NULL, version INTEGER NOT NULL)"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, ClassVar, Final, Protocol, TypeVar
 from uuid import UUID, uuid4
@@ -20,10 +21,24 @@ from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.berichtenbox.bijlage import Bestand
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
-from mobb_client.outbox import _rows, _schema
+from mobb_client.outbox import _rows, _runs, _schema
 from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, WAY, Row, moment
 from mobb_client.outbox._values import from_json, to_json
-from mobb_client.outbox.contract import Event, Key, MessageKind, StoredAnswer, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import (
+    Event,
+    EventName,
+    Hold,
+    Key,
+    MessageKind,
+    RowKind,
+    RunLine,
+    RunRow,
+    StoredAnswer,
+    StoredLetter,
+    StoredMessage,
+    StoredRun,
+    Transaction,
+)
 
 _T = TypeVar("_T")
 
@@ -89,6 +104,8 @@ class SqlOutbox(ABC):
     beat_every: ClassVar[float | None] = None
     keeps_paths: bool = True
     """Whether an attachment that was given as a path stays a path."""
+    folder: Path | None = None
+    """The folder on whose disk all of it is kept, when that is this machine's."""
 
     def __init__(self, *, read_only: bool) -> None:
         self._read_only = read_only
@@ -311,7 +328,8 @@ class SqlOutbox(ABC):
             whose, digits = db.among("oin", (oin.digits for oin in oins))
             found = db.rows(
                 f"SELECT {_columns(db, WAY)} FROM mobb_letter WHERE state = 'QUEUED' AND worker IS NULL AND {whose}"
-                f" AND (not_before IS NULL OR not_before <= ?) ORDER BY number LIMIT ?{db.skipping}",
+                f" AND (not_before IS NULL OR not_before <= ?) AND {_runs.NOT_HELD}"
+                f" ORDER BY number LIMIT ?{db.skipping}",
                 (digits, moment(now), limit),
             )
             if not found:
@@ -429,15 +447,25 @@ class SqlOutbox(ABC):
 
     # Events
 
-    def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
+    def events(self, since: int = 0, limit: int = 1000, names: Collection[EventName] | None = None) -> Sequence[Event]:
         """Return events above a number."""
         self._number_events()
         with self._work(reading=True) as db:
+            which, wanted = db.among("name", names or ())
+            condition, values = (
+                ("number > ?", (since,)) if names is None else (f"number > ? AND {which}", (since, wanted))
+            )
             found = db.rows(
-                f"SELECT number, {_columns(db, EVENT)} FROM mobb_event WHERE number > ? ORDER BY number LIMIT ?",
-                (since, limit),
+                f"SELECT number, {_columns(db, EVENT)} FROM mobb_event WHERE {condition} ORDER BY number LIMIT ?",
+                (*values, limit),
             )
         return list(map(_rows.read_event, found))
+
+    def last_event(self) -> int:
+        """Return the number of the last event."""
+        self._number_events()
+        with self._work(reading=True) as db:
+            return int(db.rows("SELECT coalesce(max(number), 0) FROM mobb_event")[0][0])
 
     def lease_cursor(self, name: str) -> int | None:
         """Return how far a reader is, unless another is at it."""
@@ -458,6 +486,33 @@ class SqlOutbox(ABC):
                 " ON CONFLICT (name) DO UPDATE SET number = excluded.number, worker = NULL",
                 (name, number),
             )
+
+    # Runs
+
+    def runs(self) -> Sequence[StoredRun]:
+        """Return every run."""
+        with self._work(reading=True) as db:
+            return _runs.runs(db)
+
+    def holds(self, name: str) -> Sequence[Hold]:
+        """Return what is held of a run."""
+        with self._work(reading=True) as db:
+            return _runs.holds(db, name)
+
+    def run_last_row(self, name: str) -> int:
+        """Return the number of the last row."""
+        with self._work(reading=True) as db:
+            return _runs.last_row(db, name)
+
+    def run_lines(self, name: str, after: int = 0, limit: int = 1000) -> Sequence[RunLine]:
+        """Return rows and where their letters stand."""
+        with self._work(reading=True) as db:
+            return _runs.lines(db, name, after, limit)
+
+    def run_counts(self, name: str) -> Mapping[tuple[RowKind, OIN | None, State | None], int]:
+        """Return how many rows there are of each kind, OIN and state."""
+        with self._work(reading=True) as db:
+            return _runs.counts(db, name)
 
     # Retention
 
@@ -673,6 +728,27 @@ class _Work:
         self._events.append(_rows.event_row(event))
         if len(self._events) >= _PAGE:  # half a million letters may come in one call
             self.flush()
+
+    # Runs
+
+    def run(self, name: str) -> StoredRun | None:
+        return _runs.run(self._db, name)
+
+    def put_run(self, run: StoredRun) -> None:
+        _runs.put(self._db, run)
+
+    def add_run_rows(self, name: str, rows: Sequence[RunRow]) -> None:
+        _runs.add_rows(self._db, name, rows)
+
+    def hold(self, name: str, hold: Hold) -> None:
+        _runs.hold(self._db, name, hold)
+
+    def release(self, name: str, hold: Hold) -> None:
+        _runs.release(self._db, name, hold)
+
+    def put_on_paper_list(self, name: str, number: int) -> int:
+        self.flush()
+        return _runs.put_on_paper_list(self._db, name, number)
 
 
 def _insert(table: str, columns: Sequence[str], more: str = "") -> str:

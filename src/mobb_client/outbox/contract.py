@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.ebms.cpa import RetryPolicy
 from mobb_client.ebms.exchange import Entry
 from mobb_client.ebms.message import DigestReference, UserMessage
+from mobb_client.errors import Finding
 
 Key = tuple[OIN, str]
 """What names a letter: the OIN it is sent for, and the caller's kenmerk (`Aflevering.key`)."""
@@ -159,6 +161,111 @@ class Event:
     number: int = 0
 
 
+class RowKind(StrEnum):
+    """What an input row of a run is: exactly one of these. The names are for ever."""
+
+    LETTER = "letter"
+    REPEAT = "repeat"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One input row of a run.
+
+    Args:
+        number: as a spreadsheet shows it.
+        kind: what it is.
+        oin: whose letter, as far as that is known.
+        kenmerk: as given; empty when it cannot be used.
+        bericht_id: the letter that it became, repeats, or was put on the desk as; None when there is none.
+        findings: why it was refused.
+    """
+
+    number: int
+    kind: RowKind
+    oin: OIN | None = None
+    kenmerk: str = ""
+    bericht_id: UUID | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """An input row, and what has become of it.
+
+    Args:
+        row: the row.
+        aflevering: where its letter stands; None when it has none.
+        paper: on which paper list of this run that letter is; None when it is on none.
+    """
+
+    row: RunRow
+    aflevering: Aflevering | None = None
+    paper: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperList:
+    """A list of letters to print, which never changes any more.
+
+    Args:
+        number: from 1, in each run.
+        early: whether it was made before anything was sent.
+        closed: when it was made.
+        letters: how many are on it.
+    """
+
+    number: int
+    early: bool
+    closed: datetime
+    letters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """One input that is sent under one name.
+
+    Args:
+        name: the caller's.
+        source: the file that is read.
+        sha256: of all of it.
+        size: octets of it.
+        started: when.
+        first_event: the number of the last event before it.
+        is_read: whether every row is stored.
+        window: at what times of the day letters may be sent; None for always.
+        lists: the paper lists that were made of it.
+        sent_bytes: octets of documents that were sent while it was carried out.
+        sent_seconds: how long that took, pauses not counted.
+    """
+
+    name: str
+    source: str
+    sha256: str
+    size: int
+    started: datetime
+    first_event: int = 0
+    is_read: bool = False
+    window: str | None = None
+    lists: tuple[PaperList, ...] = ()
+    sent_bytes: int = 0
+    sent_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Letters of a run that nobody may put into a message.
+
+    Args:
+        why: who or what holds them, a slug; only the same word lets them go.
+        oin: whose letters; None for all.
+    """
+
+    why: str
+    oin: OIN | None = None
+
+
 class Transaction(Protocol):
     """What can be read and changed together. Everything read in it is locked until it ends.
 
@@ -220,6 +327,28 @@ class Transaction(Protocol):
     def add_event(self, event: Event) -> None:
         """Append an event; its number is given by the store."""
 
+    def run(self, name: str) -> StoredRun | None:
+        """Return a run."""
+
+    def put_run(self, run: StoredRun) -> None:
+        """Store a run, new or changed."""
+
+    def add_run_rows(self, name: str, rows: Sequence[RunRow]) -> None:
+        """Append input rows to a run; a number comes once.
+
+        Of the rows of one run that are no repeats one at most follows a letter: the one that became it, else the first
+        that was refused under its key. The others keep their findings and have no letter.
+        """
+
+    def hold(self, name: str, hold: Hold) -> None:
+        """Let nobody put these letters of a run into a message; those that are in one go on."""
+
+    def release(self, name: str, hold: Hold) -> None:
+        """End a hold; what another one holds as well stays held."""
+
+    def put_on_paper_list(self, name: str, number: int) -> int:
+        """Put the letters of a run that ended on paper, and are on no list of any run, on this one; return how many."""
+
 
 class Outbox(Protocol):
     """A store of letters and messages, and one worker on it. Threads may share one.
@@ -231,6 +360,10 @@ class Outbox(Protocol):
     @property
     def beat_every(self) -> float | None:
         """Seconds between two calls of `beat` while something is leased; None when none are needed."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder on whose disk all of it is kept; None when that is in memory or another machine's."""
 
     def transaction(self, using: object | None = None) -> AbstractContextManager[Transaction]:
         """Return a transaction: all of it is stored when the block ends well, and nothing of it when it raises.
@@ -245,7 +378,7 @@ class Outbox(Protocol):
         """
 
     def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
-        """Return letters of these OINs that may go into a message now, oldest first, leased.
+        """Return letters of these OINs that may go into a message now and that no run holds, oldest first, leased.
 
         A transaction that stores a letter's way ends its lease.
         """
@@ -304,8 +437,14 @@ class Outbox(Protocol):
             OutboxError: they are gone.
         """
 
-    def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
-        """Return events with a number above `since`, in order. None appears later with a lower number."""
+    def events(self, since: int = 0, limit: int = 1000, names: Collection[EventName] | None = None) -> Sequence[Event]:
+        """Return events with a number above `since`, in order, or those of these names among them.
+
+        None appears later with a lower number.
+        """
+
+    def last_event(self) -> int:
+        """Return the number of the last event; 0 when there is none."""
 
     def lease_cursor(self, name: str) -> int | None:
         """Return the number of the last event that the readers of this name are done with, 0 at first, leased.
@@ -324,6 +463,21 @@ class Outbox(Protocol):
 
     def of_state(self, state: State, limit: int = 1000, after: Aflevering | None = None) -> Sequence[Aflevering]:
         """Return the ways of letters in a state, oldest first; only of those that came after another, when given."""
+
+    def runs(self) -> Sequence[StoredRun]:
+        """Return every run, in the order of their names."""
+
+    def holds(self, name: str) -> Sequence[Hold]:
+        """Return what is held of a run."""
+
+    def run_last_row(self, name: str) -> int:
+        """Return the number of the last row of a run that is stored; 0 when none is."""
+
+    def run_lines(self, name: str, after: int = 0, limit: int = 1000) -> Sequence[RunLine]:
+        """Return rows of a run with a number above `after`, in order, and where their letters stand."""
+
+    def run_counts(self, name: str) -> Mapping[tuple[RowKind, OIN | None, State | None], int]:
+        """Return how many rows of a run there are of each kind, OIN and state of the letter, at one moment."""
 
     def purgeable(self, before: datetime) -> int:
         """Return how many letters have content that `purge` would remove."""

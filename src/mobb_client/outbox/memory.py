@@ -17,7 +17,22 @@ from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
-from mobb_client.outbox.contract import Event, Key, MessageKind, StoredAnswer, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox._runs import one_each
+from mobb_client.outbox.contract import (
+    Event,
+    EventName,
+    Hold,
+    Key,
+    MessageKind,
+    RowKind,
+    RunLine,
+    RunRow,
+    StoredAnswer,
+    StoredLetter,
+    StoredMessage,
+    StoredRun,
+    Transaction,
+)
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -44,12 +59,34 @@ class _Tables:
     keys_by_id: dict[UUID, Key] = field(default_factory=dict)
     keys_by_batch: dict[UUID, _Index[Key]] = field(default_factory=dict)
     messages_by_batch: dict[UUID, _Index[str]] = field(default_factory=dict)
+    runs: dict[str, StoredRun] = field(default_factory=dict)
+    rows: dict[tuple[str, int], RunRow] = field(default_factory=dict)
+    holds: dict[tuple[str, Hold], None] = field(default_factory=dict)
+    lists: dict[UUID, tuple[str, int]] = field(default_factory=dict)
+
+    def rows_of(self, name: str) -> list[RunRow]:
+        """Return the rows of a run, in order."""
+        return [row for (run, _), row in sorted(self.rows.items()) if run == name]
+
+    def held(self) -> set[UUID]:
+        """Return the letters that a run holds."""
+        return {
+            row.bericht_id
+            for run, hold in self.holds
+            for row in self.rows_of(run)
+            if row.bericht_id and row.kind is not RowKind.REPEAT and hold.oin in {None, row.oin}
+        }
+
+    def way_of(self, row: RunRow) -> Aflevering | None:
+        """Return where the letter of a row stands."""
+        return None if row.bericht_id is None else self.ways.get(self.keys_by_id[row.bericht_id])
 
 
 class MemoryOutbox:
     """Letters, messages and events in dictionaries, under one lock. Its one worker lives as long as it does."""
 
     beat_every = None
+    folder = None
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -75,8 +112,11 @@ class MemoryOutbox:
         with self._lock:
             tables = self._tables
 
+            held = tables.held()
+
             def is_free(way: Aflevering) -> bool:
-                return way.oin in wanted and _is_past(way.not_before, now) and way.key not in tables.leases
+                is_here = way.oin in wanted and _is_past(way.not_before, now) and way.key not in tables.leases
+                return is_here and way.bericht_id not in held
 
             found = _scan(tables.queued, tables.ways, _is_queued, is_free, limit)
             tables.leases.update(way.key for way in found)
@@ -157,10 +197,17 @@ class MemoryOutbox:
                 raise OutboxError(f"the octets of message {message_id} are gone")
             return BytesIO(self._tables.bodies[message_id])
 
-    def events(self, since: int = 0, limit: int = 1000) -> Sequence[Event]:
+    def events(self, since: int = 0, limit: int = 1000, names: Collection[EventName] | None = None) -> Sequence[Event]:
         """Return events above a number."""
         with self._lock:
-            return self._tables.events[since : since + limit]
+            if names is None:
+                return self._tables.events[since : since + limit]
+            return [event for event in self._tables.events[since:] if event.name in names][:limit]
+
+    def last_event(self) -> int:
+        """Return the number of the last event."""
+        with self._lock:
+            return len(self._tables.events)
 
     def lease_cursor(self, name: str) -> int | None:
         """Return how far a reader is, unless another is at it."""
@@ -196,6 +243,39 @@ class MemoryOutbox:
                 ways = dropwhile(lambda way: way.key != after.key, ways)
                 next(ways, None)
             return list(islice((way for way in ways if way.state is state), limit))
+
+    def runs(self) -> Sequence[StoredRun]:
+        """Return every run."""
+        with self._lock:
+            return [run for _, run in sorted(self._tables.runs.items())]
+
+    def holds(self, name: str) -> Sequence[Hold]:
+        """Return what is held of a run."""
+        with self._lock:
+            found = [hold for run, hold in self._tables.holds if run == name]
+            return sorted(found, key=lambda hold: (hold.why, str(hold.oin or "")))
+
+    def run_last_row(self, name: str) -> int:
+        """Return the number of the last row."""
+        with self._lock:
+            return max((number for run, number in self._tables.rows if run == name), default=0)
+
+    def run_lines(self, name: str, after: int = 0, limit: int = 1000) -> Sequence[RunLine]:
+        """Return rows and where their letters stand."""
+        with self._lock:
+            rows = [row for row in self._tables.rows_of(name) if row.number > after][:limit]
+            return [self._line(name, row) for row in rows]
+
+    def _line(self, name: str, row: RunRow) -> RunLine:
+        found = None if row.bericht_id is None else self._tables.lists.get(row.bericht_id)
+        is_here = found is not None and found[0] == name and row.kind is not RowKind.REPEAT
+        return RunLine(row=row, aflevering=self._tables.way_of(row), paper=found[1] if found and is_here else None)
+
+    def run_counts(self, name: str) -> Mapping[tuple[RowKind, OIN | None, State | None], int]:
+        """Return how many rows there are of each kind, OIN and state."""
+        with self._lock:
+            rows = [(row, self._tables.way_of(row)) for row in self._tables.rows_of(name)]
+            return Counter((row.kind, row.oin, way.state if way else None) for row, way in rows)
 
     def purgeable(self, before: datetime) -> int:
         """Return how many contents `purge` would remove."""
@@ -381,6 +461,42 @@ class _Work:
         events = self._tables.events
         events.append(replace(event, number=len(events) + 1))
         self._undo.append(events.pop)
+
+    def run(self, name: str) -> StoredRun | None:
+        return self._tables.runs.get(name)
+
+    def put_run(self, run: StoredRun) -> None:
+        self._put(self._tables.runs, run.name, run)
+
+    def add_run_rows(self, name: str, rows: Sequence[RunRow]) -> None:
+        there = self._tables.rows_of(name)
+        taken = {row.bericht_id: row.number for row in there if row.bericht_id and row.kind is not RowKind.REPEAT}
+        kept, left = one_each(rows, taken)
+        if any((name, row.number) in self._tables.rows for row in kept):
+            raise OutboxError("a row of this number is there already")
+        for number in left:
+            self._put(self._tables.rows, (name, number), replace(self._tables.rows[name, number], bericht_id=None))
+        for row in kept:
+            self._put(self._tables.rows, (name, row.number), row)
+
+    def hold(self, name: str, hold: Hold) -> None:
+        self._put(self._tables.holds, (name, hold), None)
+
+    def release(self, name: str, hold: Hold) -> None:
+        holds = self._tables.holds
+        if (name, hold) in holds:
+            del holds[name, hold]
+            self._undo.append(lambda: holds.__setitem__((name, hold), None))
+
+    def put_on_paper_list(self, name: str, number: int) -> int:
+        found = 0
+        for row in self._tables.rows_of(name):
+            way = self._tables.way_of(row)
+            is_new = way is not None and row.kind is not RowKind.REPEAT and way.bericht_id not in self._tables.lists
+            if way is not None and is_new and way.state is State.PAPER:
+                self._put(self._tables.lists, way.bericht_id, (name, number))
+                found += 1
+        return found
 
     def _put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
         if key in table:

@@ -55,6 +55,7 @@ class SqliteOutbox(SqlOutbox):
     ) -> None:
         self._path = Path(path).absolute()
         self._folder = self._path.with_name(self._path.name + ".d")
+        self.folder = self._path.parent
         self._busy_seconds = busy_seconds
         self._lock: WorkerLock | None = None
         self._writing, self._writers_pid = RLock(), os.getpid()
