@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -394,6 +395,30 @@ def result_1000(quick: bool) -> list[Figure]:
     return [{"name": "result_1000", "value": value, "unit": "ms", "floor": None, "ratio": None, "spread": spread}]
 
 
+def abonnement_1m(quick: bool) -> list[Figure]:
+    """The request of a million BSNs, as texts, each judged by the elfproef, and what memory grows by."""
+    from uuid import UUID  # noqa: PLC0415 - as above
+
+    from mobb_client.berichtenbox.aanvraag import write_aanvraag  # noqa: PLC0415
+    from mobb_client.berichtenbox.abonnementen import Aanvraag, Variant  # noqa: PLC0415
+    from mobb_client.berichtenbox.identiteit import OIN, passes_elfproef  # noqa: PLC0415
+
+    asked = Aanvraag(oin=OIN("00000099123456789000"), verzoek_id=UUID(int=1), variant=Variant.BSN_LIJST)
+    good = [digits for digits in (f"9999{n:05d}" for n in range(100_000)) if passes_elfproef(digits)]
+    million = 1_000_000 // len(good)
+    with tempfile.TemporaryFile(prefix="mobb-bench-") as file:
+
+        def write() -> None:
+            file.seek(0)
+            bsns = (digits for _ in range(million + 1) for digits in good)
+            write_aanvraag(asked, islice(bsns, 1_000_000), file.write)
+
+        before = _peak_from_here()
+        found = _alone("abonnement_1M", write, quick=quick)
+        grown = found | {"name": "abonnement_1M_memory", "value": _peak() - before, "unit": "MB", "spread": "the peak"}
+    return [found, grown]
+
+
 def import_library(quick: bool) -> list[Figure]:
     """`import mobb_client` in a fresh process, less a process that imports nothing."""
 
@@ -414,6 +439,7 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "enqueue_sqlite": enqueue_sqlite,
     "enqueue_1000": enqueue_1000,
     "result_1000": result_1000,
+    "abonnement_1M": abonnement_1m,
     "import": import_library,
 }
 

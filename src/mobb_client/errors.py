@@ -167,6 +167,34 @@ class TransportError(MobbError):
         return self.finding.code
 
 
+class SoapFaultError(MobbError):
+    """A synchronous question was answered with a SOAP Fault; `finding` says what to do.
+
+    The fault's own text is not kept: it may name a citizen.
+    """
+
+    code: ClassVar[str] = "wus.fault"
+    element: ClassVar[str] = ""
+
+    def __init__(self, *, measure: str) -> None:
+        self.finding = Finding(self.code, field="soap:Fault", measure=measure)
+        super().__init__(str(self.finding))
+
+
+class ApplicationFaultError(SoapFaultError):
+    """They refuse the question: it, or who asks it, must change first."""
+
+    code = "wus.application-fault"
+    element = "ApplicationFault"
+
+
+class DependentServiceFaultError(SoapFaultError):
+    """Something behind their service is down: ask again later."""
+
+    code = "wus.dependent-fault"
+    element = "DependentServiceFault"
+
+
 class OutboxError(MobbError):
     """The store cannot be read or written."""
 

@@ -1,0 +1,77 @@
+"""Codes of subscriptions: what is asked, what is answered, and what it means for a letter."""
+
+from typing import Final
+
+from mobb_client._catalogue._entry import Entry, entry
+
+_WUS: Final = "BerichtenboxValidatieService.wsdl; Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4, 7"
+_A: Final = "Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4, 4"
+_OURS: Final = "mobb_client design: unknown is not no"
+_AGAIN_EN: Final = "nothing is known by it: ask again later, and ask Logius when it lasts"
+_AGAIN_NL: Final = "hieruit blijkt niets: vraag het later opnieuw, en vraag Logius als het zo blijft"
+
+ABONNEMENTEN: dict[str, Entry] = {
+    "validatie.bsns": entry(
+        en="1 to {limit} citizens in one question",
+        nl="1 tot {limit} burgers in één vraag",
+        source=_WUS,
+        do_en="ask in parts; Validator.check does that by itself",
+        do_nl="vraag het in delen; Validator.check doet dat zelf",
+    ),
+    "validatie.berichttype": entry(
+        en="a BerichtType of 1 to {limit} characters",
+        nl="een berichttype van 1 tot {limit} tekens",
+        source=_WUS,
+        do_en="write the code as it stands in the Leveranciersportaal",
+        do_nl="schrijf de code zoals die in het Leveranciersportaal staat",
+    ),
+    "aanvraag.sinds": entry(
+        en="an aware moment with a request for changes, and with no other",
+        nl="een moment met tijdzone bij een vraag naar mutaties, en bij geen andere",
+        source=_A,
+        do_en="give `sinds` with the variant mutatie only",
+        do_nl="geef `sinds` alleen bij de variant mutatie",
+    ),
+    "aanvraag.bsns": entry(
+        en="a list of 1 to {limit} BSNs, with the variant bsn-lijst only",
+        nl="een lijst van 1 tot {limit} BSN's, alleen bij de variant bsn-lijst",
+        source=_A,
+        do_en="make more requests of it, or leave the list out",
+        do_nl="maak er meer verzoeken van, of laat de lijst weg",
+    ),
+    "wus.fault": entry(
+        en="an answer, and no fault",
+        nl="een antwoord, en geen fout",
+        source=_WUS,
+        do_en=f"{_AGAIN_EN}; perhaps the service wants WS-Addressing: try ws_addressing = true",
+        do_nl=f"{_AGAIN_NL}; misschien wil de dienst WS-Addressing: probeer ws_addressing = true",
+    ),
+    "wus.application-fault": entry(
+        en="an OIN and BerichtType that the service knows, asked by who may",
+        nl="een OIN en berichttype die de dienst kent, gevraagd door wie dat mag",
+        source=_WUS,
+        do_en="compare both with the Leveranciersportaal; the TLS certificate may have to be of that OIN",
+        do_nl="vergelijk beide met het Leveranciersportaal; het TLS-certificaat moet misschien bij die OIN horen",
+    ),
+    "wus.dependent-fault": entry(
+        en="a service behind which nothing is down",
+        nl="een dienst waarachter niets gestoord is",
+        source=_WUS,
+        do_en=_AGAIN_EN,
+        do_nl=_AGAIN_NL,
+    ),
+    "wus.foreign": entry(
+        en="an answer about nobody but who was asked about",
+        nl="een antwoord over niemand dan wie gevraagd is",
+        source=_OURS,
+        do_en="what is said of others was not read; tell Logius, without a BSN",
+        do_nl="wat over anderen gezegd is, is niet gelezen; meld het Logius, zonder BSN",
+    ),
+    "wus.empty": entry(
+        en="an entry that names a citizen",
+        nl="een regel die een burger noemt",
+        source=_OURS,
+        do_en="it was passed over; who was not named is unknown",
+        do_nl="de regel is overgeslagen; wie niet genoemd is, is onbekend",
+    ),
+}
