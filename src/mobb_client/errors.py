@@ -121,11 +121,18 @@ class FieldError(MobbError, ValueError):
 
 
 class BerichtError(MobbError, ValueError):
-    """All the faults of one letter at once, with its `kenmerk` (measured instead when it is itself at fault)."""
+    """All the faults of one letter at once, with its `kenmerk` (measured instead when it is itself at fault).
 
-    def __init__(self, kenmerk: str, errors: Iterable[FieldError]) -> None:
+    Args:
+        kenmerk: of the letter.
+        errors: what is wrong.
+        warnings: what else was seen, and would not have stopped it.
+    """
+
+    def __init__(self, kenmerk: str, errors: Iterable[FieldError], warnings: Iterable[Finding] = ()) -> None:
         self.kenmerk = kenmerk
         self.errors = tuple(errors)
+        self.warnings = tuple(warnings)
         super().__init__(f"{kenmerk}: " + "; ".join(str(error) for error in self.errors))
 
 

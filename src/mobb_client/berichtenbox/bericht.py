@@ -311,7 +311,8 @@ class _Found:
         """
         if errors := [error_of(finding) for finding in self.findings if finding.severity == "error"]:
             shown = shown_kenmerk(kenmerk, errors)
-            raise BerichtError(f"kenmerk of {measure(kenmerk)}" if shown is None else shown, errors)
+            warnings = [finding for finding in self.findings if finding.severity == "warning"]
+            raise BerichtError(f"kenmerk of {measure(kenmerk)}" if shown is None else shown, errors, warnings)
         return tuple(self.findings)
 
 

@@ -48,8 +48,26 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)?)", re.ASCII)
 _UNDECODED: Final = re.compile("[\udc80-\udcff]")
 _NUMBERS: Final = (1, 2)
+_PATHS: Final = ("bijlage_1", "bijlage_2")
 _FIRST_SECOND: Final = timedelta()
 _LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawRow:
+    """One row before it is read as a letter: plain values, which another process can be given.
+
+    Args:
+        number: as a spreadsheet shows it: the header is row 1, and a row of several lines is one row.
+        line: as an editor shows it: where the row begins.
+        content: the cells of a row of CSV; the line of JSON Lines; or how many lines of CSV make no row together.
+        names: the columns of CSV.
+    """
+
+    number: int
+    line: int
+    content: tuple[str, ...] | str | int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +75,14 @@ class Row:
     """One row: a letter, or all that is wrong with it.
 
     Args:
-        number: as a spreadsheet shows it: the header is row 1, and a row of several lines is one row.
-        line: as an editor shows it: where the row begins.
+        number: as in `RawRow`.
+        line: as in `RawRow`.
         kenmerk: as given; empty when it is missing or at fault itself.
         oin: as given, whatever it is; None when it is missing.
         bericht: the letter; its own `warnings` are worth a look.
         errors: why it is no letter.
+        warnings: what else was seen in a row that is no letter.
+        paths: (column, path) of its attachments, also when it is no letter.
     """
 
     number: int
@@ -71,6 +91,8 @@ class Row:
     oin: str | None = None
     bericht: Bericht | None
     errors: tuple[FieldError, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    paths: tuple[tuple[str, Path], ...] = ()
 
 
 def read_rows(source: BinaryIO, *, folder: Path, name: str = "", regels: Regels = STANDAARD) -> Iterator[Row]:
@@ -91,12 +113,24 @@ def read_rows(source: BinaryIO, *, folder: Path, name: str = "", regels: Regels 
 
     Source: `design.md` section 6.
     """
+    return map(RowReader(folder, regels).row, split_rows(source, name=name))
+
+
+def split_rows(source: BinaryIO, *, name: str = "") -> Iterator[RawRow]:
+    """Return the rows of a LETTERS file before they are read as letters: `RowReader` does that, here or elsewhere.
+
+    Args:
+        source: the file, as for `read_rows`.
+        name: the file's name, for its ending only.
+
+    Raises:
+        BerichtError: as `read_rows`.
+    """
     lines = _lines(source)
-    maker = _Maker(folder, regels)
     first = next(lines, "")
     if name.lower().endswith((".jsonl", ".ndjson")) or first.lstrip().startswith("{"):
-        return _of_json(chain([first], lines), maker)
-    return _of_csv(first, lines, maker)
+        return _of_json(chain([first], lines))
+    return _of_csv(first, lines)
 
 
 def _lines(source: BinaryIO) -> Iterator[str]:
@@ -106,13 +140,13 @@ def _lines(source: BinaryIO) -> Iterator[str]:
         yield from io.StringIO(text if number else text.removeprefix(_BOM), newline="")
 
 
-def _of_csv(first: str, lines: Iterator[str], maker: _Maker) -> Iterator[Row]:
+def _of_csv(first: str, lines: Iterator[str]) -> Iterator[RawRow]:
     """Read the header, and return the rows below it."""
     delimiter = max(",;", key=lambda mark: len(set(_cells(first, mark)) & set(COLUMNS)))
     names = _cells(first, delimiter)
     if errors := tuple(map(error_of, _header_findings(names))):
         raise BerichtError("row 1", errors)
-    return _csv_rows(names, lines, delimiter, maker)
+    return _csv_rows(tuple(names), lines, delimiter)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -135,78 +169,69 @@ def _header_findings(names: list[str]) -> Iterator[Finding]:
             yield Finding("row.column-missing", field=column, measure=f"{len(names)} other columns")
 
 
-def _csv_rows(names: list[str], lines: Iterator[str], delimiter: str, maker: _Maker) -> Iterator[Row]:
+def _csv_rows(names: tuple[str, ...], lines: Iterator[str], delimiter: str) -> Iterator[RawRow]:
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     for number in count(2):
         line = rows.line_num + 2
         try:
             cells = next(rows, None)
         except csv.Error:
-            yield maker.refused(
-                number, line, Finding("row.csv", field="row", measure=f"{rows.line_num + 2 - line} lines")
-            )
+            yield RawRow(number=number, line=line, content=rows.line_num + 2 - line)
             continue
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield maker.cells(number, line, names, cells)
+            yield RawRow(number=number, line=line, content=tuple(cells), names=names)
 
 
-def _of_json(lines: Iterator[str], maker: _Maker) -> Iterator[Row]:
+def _of_json(lines: Iterator[str]) -> Iterator[RawRow]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield maker.json(number, line)
+            yield RawRow(number=number, line=number, content=line)
 
 
-class _Maker:
-    """Makes letters of rows."""
+class RowReader:
+    """Reads rows as letters.
 
-    def __init__(self, folder: Path, regels: Regels) -> None:
+    Args:
+        folder: the paths of attachments are relative to it.
+        regels: the limits the letters are judged by.
+    """
+
+    def __init__(self, folder: Path, regels: Regels = STANDAARD) -> None:
         self._folder = folder
         self._regels = regels
         self._zone = ZoneInfo(ZONE)
 
-    def refused(self, number: int, line: int, finding: Finding) -> Row:
-        """Return a row that cannot be read as one."""
-        return Row(number=number, line=line, kenmerk="", bericht=None, errors=(error_of(finding),))
-
-    def cells(self, number: int, line: int, names: list[str], cells: list[str]) -> Row:
-        """Return the row of one line of CSV."""
-        if len(cells) != len(names):
-            wrong = Finding("row.cells", field="row", measure=f"{len(cells)} cells", limit=len(names))
-            return self.refused(number, line, wrong)
-        return self.row(number, line, dict(zip(names, cells, strict=True)))
-
-    def json(self, number: int, line: str) -> Row:
-        """Return the row of one line of JSON."""
-        try:
-            return self.row(number, number, _object(line))
-        except FieldError as error:
-            return self.refused(number, number, error.finding)
-
-    def row(self, number: int, line: int, cells: Mapping[str, object]) -> Row:
+    def row(self, raw: RawRow) -> Row:
         """Return a row with its letter, or with all that is wrong with it."""
+        try:
+            return self._row(raw, _cells_of(raw))
+        except FieldError as error:  # it cannot be read as a row at all
+            return Row(number=raw.number, line=raw.line, kenmerk="", bericht=None, errors=(error,))
+
+    def _row(self, raw: RawRow, cells: Mapping[str, object]) -> Row:
         given = {name: cell for name, cell in cells.items() if cell is not None and cell != ""}
         found = [*_unknown(cells), *_row_findings(given)]
-        bericht, errors = self._bericht(given, found)
+        bericht, wrong = self._bericht(given, found)
+        errors = (*map(error_of, found), *(wrong.errors if wrong else ()))
         return Row(
-            number=number,
-            line=line,
+            number=raw.number,
+            line=raw.line,
             kenmerk=shown_kenmerk(given.get("kenmerk"), errors) or "",
             oin=str(given["oin"]) if "oin" in given else None,
-            bericht=bericht,
+            bericht=None if errors else bericht,
             errors=errors,
+            warnings=_warnings(bericht, wrong) if errors else (),
+            paths=tuple((name, self._folder / path) for name, path in _paths(given)),
         )
 
-    def _bericht(
-        self, given: Mapping[str, object], found: list[Finding]
-    ) -> tuple[Bericht | None, tuple[FieldError, ...]]:
-        """Return the letter, or None and the errors of row and letter together."""
+    def _bericht(self, given: Mapping[str, object], found: list[Finding]) -> tuple[Bericht | None, BerichtError | None]:
+        """Return the letter, or None and what is wrong with it; what is wrong with the row is added to `found`."""
         try:
-            bericht = Bericht(**self._parts(given, found), regels=self._regels)
+            return Bericht(**self._parts(given, found), regels=self._regels), None
         except BerichtError as error:
-            return None, (*map(error_of, found), *error.errors)
-        return None if found else bericht, tuple(map(error_of, found))
+            return None, error
 
     def _parts(self, given: Mapping[str, object], found: list[Finding]) -> dict[str, Any]:
         """Return a row's cells as `Bericht` takes them; what it would not take is found here."""
@@ -214,13 +239,12 @@ class _Maker:
         parts |= {name: given.get(name, "") for name in REQUIRED} | {"bsn": _padded(given.get("bsn", ""))}
         parts["publicatiedatum"] = self._moment(given, "publicatiedatum", _FIRST_SECOND, found)
         parts["einddatum_handelingstermijn"] = self._moment(given, "einddatum_handelingstermijn", _LAST_SECOND, found)
-        parts["bijlagen"] = [self._bijlage(given, n) for n in _NUMBERS if isinstance(given.get(f"bijlage_{n}"), str)]
+        parts["bijlagen"] = [self._bijlage(given, name, path) for name, path in _paths(given)]
         return parts
 
-    def _bijlage(self, given: Mapping[str, object], number: int) -> object:
-        path = self._folder / str(given[f"bijlage_{number}"])
-        omschrijving = given.get(f"omschrijving_{number}")
-        return path if omschrijving is None else (path, omschrijving)
+    def _bijlage(self, given: Mapping[str, object], name: str, path: str) -> object:
+        omschrijving = given.get(name.replace("bijlage", "omschrijving"))
+        return self._folder / path if omschrijving is None else (self._folder / path, omschrijving)
 
     def _moment(self, given: Mapping[str, object], name: str, at: timedelta, found: list[Finding]) -> datetime | None:
         """Return a moment; a day alone is its first or its last second, and without zone it is Dutch time."""
@@ -233,6 +257,31 @@ class _Maker:
             found.append(Finding("row.date", field=name, measure=measure(cell)))
             return None
         return moment.replace(tzinfo=self._zone) if moment.tzinfo is None else moment
+
+
+def _cells_of(raw: RawRow) -> Mapping[str, object]:
+    """Return what stands under each name.
+
+    Raises:
+        FieldError: it is no row; nothing of it is quoted.
+    """
+    if isinstance(raw.content, int):
+        raise FieldError("row.csv", field="row", measure=f"{raw.content} lines")
+    if isinstance(raw.content, str):
+        return _object(raw.content)
+    if len(raw.content) != len(raw.names):
+        raise FieldError("row.cells", field="row", measure=f"{len(raw.content)} cells", limit=len(raw.names))
+    return dict(zip(raw.names, raw.content, strict=True))
+
+
+def _paths(given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name in _PATHS:
+        if isinstance(path := given.get(name), str):
+            yield name, path
+
+
+def _warnings(bericht: Bericht | None, wrong: BerichtError | None) -> tuple[Finding, ...]:
+    return (bericht.warnings if bericht else ()) + (wrong.warnings if wrong else ())
 
 
 def _read_moment(cell: object, at: timedelta) -> datetime:
