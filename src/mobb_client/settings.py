@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.ebms.cpa import CPA
 from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatError
@@ -141,6 +142,15 @@ def load(path: str | Path, *, keys: bool = True) -> Settings:
     return replace(found, files=found.files | {file})
 
 
+def load_rules(path: str | Path) -> tuple[Regels, tuple[tuple[OIN, ...], ...]]:
+    """Return what letters are judged by, and the OINs of each sender: of a file whose CPA and keys need not be here.
+
+    Raises:
+        ConfigurationError: as `load`, of what it reads.
+    """
+    return _Reader(Path(path).parent, keys=False).rules(_parse(Path(path)))
+
+
 def load_cpa(path: str | Path) -> CPA:
     """Return the CPA in a file of our own: one that cannot be read is wrong configuration, and nobody's message.
 
@@ -235,6 +245,22 @@ class _Reader:
         parts = {"senders": own, "anchors": anchors, "outbox": outbox, "sending": pace, "serve": serve}
         make: Callable[..., Settings] = Settings
         return make(**parts, files=frozenset(self._files))
+
+    def rules(self, given: Mapping[str, object]) -> tuple[Regels, tuple[tuple[OIN, ...], ...]]:
+        """Return the limits and the OINs.
+
+        Raises:
+            ConfigurationError: everything that is wrong with those.
+        """
+        regels = self._regels(_Table(given).table("regels", self))
+        tables = self.attempt("", lambda: _Table({"sender": given.get("sender", [])}).tables("sender")) or ()
+        owners = [
+            self.attempt(f"sender[{number}].", partial(_oins, _Table(one)))
+            for number, one in enumerate(tables, start=1)
+        ]
+        if self._findings:
+            raise ConfigurationError(*self._findings)
+        return regels, tuple(filter(None, owners))
 
     def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
         """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""
@@ -389,6 +415,10 @@ def _local(address: Address, field: str) -> Address:
     return address
 
 
+def _oins(table: _Table) -> tuple[OIN, ...]:
+    return tuple(map(OIN, table.oins()))
+
+
 def _certificates(path: Path) -> list[Certificate]:
     return read_all(read_file(path, "certificate"))
 
@@ -416,6 +446,13 @@ class _Table:
         """Return a list of texts, empty when absent."""
         found = self._of_kind(key, list, [])
         return tuple(_Table({f"{key}[{n}]": one}).text(f"{key}[{n}]") for n, one in enumerate(found, start=1))
+
+    def tables(self, key: str) -> list[Mapping[str, object]]:
+        """Return a list of tables."""
+        found = self._of_kind(key, list, [])
+        if wrong := [one for one in found if not isinstance(one, dict)]:
+            raise ConfigurationError(_kind(key, wrong[0], dict))
+        return found
 
     def number(self, key: str, *, least: int = 0, most: int) -> int:
         """Return a whole number between two bounds."""

@@ -1,8 +1,9 @@
-"""Codes of preflight: what only a look inside a PDF can find."""
+"""Codes of preflight: what only a look inside a PDF, or at all rows together, can find."""
 
 from mobb_client._catalogue._entry import Entry, entry
 
 _AH = "Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4"
+_ROW = "mobb_client: LETTERS"
 _PDF = "ISO 32000-1, 7.5"
 
 _PDFS = {
@@ -106,4 +107,35 @@ _PDFS = {
     ),
 }
 
-PREFLIGHT: dict[str, Entry] = _PDFS
+_TOGETHER = {
+    "row.repeated": entry(
+        en="a letter that stands in the file once",
+        nl="een brief die één keer in het bestand staat",
+        source=_ROW,
+        do_en="nothing: it is the same letter to the last octet, and goes out once",
+        do_nl="niets: het is tot op de laatste byte dezelfde brief, en hij gaat één keer uit",
+    ),
+    "row.same-content": entry(
+        en="one kenmerk for one letter: another row has the same letter to the same citizen under another kenmerk",
+        nl="één kenmerk voor één brief: een andere rij heeft dezelfde brief aan dezelfde burger met een ander kenmerk",
+        source=_ROW,
+        do_en="take one of the two out, unless the citizen should get it twice",
+        do_nl="haal een van de twee weg, tenzij de burger hem twee keer moet krijgen",
+    ),
+    "row.fault": entry(
+        en="a row that can be judged",
+        nl="een rij die beoordeeld kan worden",
+        source="mobb_client",
+        do_en="report this as a fault of mobb_client, without the letter",
+        do_nl="meld dit als een fout in mobb_client, zonder de brief",
+    ),
+    "berichttype.unknown": entry(
+        en="one of the codes that were given as active",
+        nl="een van de codes die als actief zijn opgegeven",
+        source=f"{_AH}, chapter 5",
+        do_en="compare the code with the Leveranciersportaal: it must exist and be active there for this OIN",
+        do_nl="vergelijk de code met het Leveranciersportaal: zij moet daar bestaan en actief zijn voor dit OIN",
+    ),
+}
+
+PREFLIGHT: dict[str, Entry] = _PDFS | _TOGETHER

@@ -103,29 +103,46 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def watched(items: Iterable[_Item], what: str, *, total: int | None = None) -> Iterator[_Item]:
-    """Give the items on, with a bar on stderr when that takes longer than two seconds and stderr is a terminal."""
-    with _bar(what, total) as advance:
+def watched(
+    items: Iterable[_Item], what: str, *, total: int | None = None, position: Callable[[], int] | None = None
+) -> Iterator[_Item]:
+    """Give the items on, with a bar on stderr when that takes longer than two seconds and stderr is a terminal.
+
+    Args:
+        items: what is watched.
+        what: what the bar says that they are.
+        total: where the bar ends.
+        position: how far it is by now; the number of items when left out.
+    """
+    with _bar(what, total, position) as advance:
         for item in items:
             yield item
             advance()
 
 
 @contextmanager
-def _bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+def _bar(what: str, total: int | None, position: Callable[[], int] | None) -> Iterator[Callable[[], None]]:
     if not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console  # noqa: PLC0415 - only when there is a terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn() if position is None else DownloadColumn(),
+        TimeElapsedColumn(),
+    )
     progress = Progress(*columns, console=Console(stderr=True), transient=True)
     task = progress.add_task(what, total=total)
     started = time.monotonic()
 
     def advance() -> None:
-        progress.advance(task)
+        if position is None:
+            progress.advance(task)
+        else:
+            progress.update(task, completed=position())
         if not progress.live.is_started and time.monotonic() - started > _PATIENCE:
             progress.start()
 
