@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import BinaryIO, Final
 from uuid import UUID, uuid4
 
+from mobb_client.berichtenbox.abonnementregels import Abonnementregels
 from mobb_client.berichtenbox.batch import batches
 from mobb_client.berichtenbox.bericht import Batch, Bericht
 from mobb_client.berichtenbox.globe import Document, write_berichten
@@ -48,6 +49,7 @@ class Sender:
         tls: key and certificate of the connection, where they are not those of the signature (G4).
         peers: OINs of the TLS client certificates that may deliver at our endpoint; empty when whoever ends TLS there
             decides alone.
+        abonnementen: whether citizens must be subscribed, and how that is known.
 
     Raises:
         FieldError: no OIN, an OIN that is none, or a media type that is none.
@@ -64,6 +66,7 @@ class Sender:
     anchors: Sequence[Certificate] = ()
     tls: Identity | None = None
     peers: Sequence[str] = ()
+    abonnementen: Abonnementregels = field(default_factory=Abonnementregels)
     oins: tuple[OIN, ...] = field(init=False)
 
     def __post_init__(self) -> None:

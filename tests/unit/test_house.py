@@ -24,7 +24,7 @@ FLOORS = (
     ("ebms",),
     ("outbox", "transport"),
     ("sender", "inspection", "pacing", "settings"),
-    ("ledger", "desk", "incoming", "receiving", "posting", "pulse", "sending", "tally"),
+    ("ledger", "desk", "incoming", "receiving", "posting", "pulse", "sending", "tally", "validating"),
     ("client",),
     ("local", "runs", "serving"),
 )

@@ -60,6 +60,20 @@ ABONNEMENTEN: dict[str, Entry] = {
         do_en=_AGAIN_EN,
         do_nl=_AGAIN_NL,
     ),
+    "wus.paused": entry(
+        en="a service that did not fail several times in a row",
+        nl="een dienst die niet enkele keren achter elkaar faalde",
+        source="mobb_client: nobody is asked who is down",
+        do_en="nothing to do: it is asked again after a while; look at the failures before",
+        do_nl="niets te doen: het wordt na een tijd opnieuw gevraagd; kijk naar de fouten daarvoor",
+    ),
+    "abonnementen.per-minute": entry(
+        en="1 to {limit} questions a minute",
+        nl="1 tot {limit} vragen per minuut",
+        source=_WUS,
+        do_en="correct per_minute; above a thousand BSNs a day use the AbonnementService",
+        do_nl="verbeter per_minute; gebruik boven duizend BSN's per dag de AbonnementService",
+    ),
     "wus.foreign": entry(
         en="an answer about nobody but who was asked about",
         nl="een antwoord over niemand dan wie gevraagd is",

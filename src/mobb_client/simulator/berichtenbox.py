@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from mobb_client.simulator._body import Body, blocks_of
@@ -20,10 +21,11 @@ from mobb_client.simulator._certificates import Pair, issue
 from mobb_client.simulator._cpa import Agreement
 from mobb_client.simulator._globe import Globe
 from mobb_client.simulator._signature import Signer
+from mobb_client.simulator._wus import PATH, Validatiedienst
 from mobb_client.simulator.clock import Clock
 from mobb_client.simulator.engine import Answer, Letter, Logius, Outgoing
 from mobb_client.simulator.material import Keys, Material, Profile, Terms, make_material
-from mobb_client.simulator.outcomes import Outcome
+from mobb_client.simulator.outcomes import VERWERKT, Outcome
 
 if TYPE_CHECKING:
     from mobb_client.client import Bericht, Client, OnAflevering, Outbox
@@ -86,6 +88,7 @@ class Berichtenbox(Logius):
         material: CA, keys and certificates of both sides.
         stranger: a key and certificate that are in no CPA.
         wire: posts to the box.
+        validatie: the service that says who is subscribed.
 
     Raises:
         ValueError: an encrypted profile, or a synchronous one that is not reliable.
@@ -121,6 +124,9 @@ class Berichtenbox(Logius):
             now=self.clock.now,
             new_id=new_id,
         )
+        self.validatie = Validatiedienst(
+            self.is_subscribed, knows=lambda oin: oin in self.globe.oins, active=lambda: self.globe.berichttypes
+        )
         self.wire = Wire(self)
 
     # The agreement
@@ -138,6 +144,22 @@ class Berichtenbox(Logius):
     def url(self) -> str:
         """The endpoint of the box, as the CPAs have it."""
         return self._terms.receiver_endpoint
+
+    @property
+    def validatie_url(self) -> str:
+        """The endpoint of the BerichtenboxValidatieService: on the same host and port."""
+        where = urlsplit(self.url)
+        return f"{where.scheme}://{where.netloc}{PATH}"
+
+    def validate(self, headers: Mapping[str, str], body: bytes, peer: bytes | None) -> Answer:
+        """Return the answer to a question about subscriptions; only the sender's own certificate may ask."""
+        if peer != self.material.sender.certificate_der:
+            return Answer(status=403)
+        return self.validatie.answer(headers, body)
+
+    def is_subscribed(self, bsn: str, berichttype: str) -> bool:  # noqa: ARG002 - here nobody switches off one type
+        """Tell whether letters may be sent to a citizen: what becomes of one follows from the same."""
+        return self.globe.outcomes.get(bsn, VERWERKT).code != "NietActiefOfGeabonneerd"
 
     def settle_at(self, *, receiver_endpoint: str, sender_endpoint: str) -> None:
         """Give both endpoints other URLs; CPAs that were taken before no longer hold."""
@@ -328,6 +350,8 @@ class Wire:
             TimeoutError: on demand; the clock has moved on by `timeout`.
         """
         box = self._box
+        if url == box.validatie_url and not box.is_down:
+            return self._response(box.validate(headers, body.read(size), box.material.sender.certificate_der))
         if box.is_down or url != box.url:
             raise ConnectionRefusedError(111, "nobody listens there")
         if (after := box.take_reset()) is not None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from mobb_client.simulator._body import Body, blocks_of
+from mobb_client.simulator._wus import PATH as _WUS
 from mobb_client.simulator.engine import Answer, Outgoing
 from mobb_client.simulator.tls import client_context, server_context
 
@@ -116,6 +117,12 @@ class Served:
         self.closing.wait(answer.after)
         return answer
 
+    def validate(self, headers: dict[str, str], body: bytes, peer: bytes | None) -> Answer:
+        """Take a question about subscriptions."""
+        answer = self._box.validate(headers, body, peer)
+        self.closing.wait(answer.after)
+        return answer
+
     def take_reset(self) -> int | None:
         """Return after how many octets the connection is to be reset; at once in an outage."""
         return 0 if self._box.is_down else self._box.take_reset()
@@ -205,6 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
         if after is not None:
             self.rfile.read(after)
             self._end(reset=True)
+        elif self.path == _WUS:
+            self._write(self.server.served.validate(dict(self.headers.items()), b"".join(self._blocks()), self._peer()))
         elif self.path != _PATH:
             self._write(Answer(status=HTTPStatus.NOT_FOUND))
             self.close_connection = True  # the body was not read
@@ -217,12 +226,15 @@ class _Handler(BaseHTTPRequestHandler):
         if body.size < int(self.headers.get("Content-Length", 0)):
             self._end(reset=False)  # the client went away
             return
-        answer = self.server.served.answer(headers, body, self.connection.getpeercert(binary_form=True))
+        answer = self.server.served.answer(headers, body, self._peer())
         if answer.lost:
             self._end(reset=False)
         else:
             self._write(answer)
         self.server.served.wake()
+
+    def _peer(self) -> bytes | None:
+        return self.connection.getpeercert(binary_form=True)
 
     def _blocks(self) -> Iterator[bytes]:
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
