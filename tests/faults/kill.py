@@ -91,7 +91,7 @@ class Simulator:
         self._address = str(folder / "control")
         self.profile = profile
         self._control = ControlListener(self._address, "AF_UNIX")
-        self.pid = _fork(lambda: self._serve(self._control))
+        self.pid = fork(lambda: self._serve(self._control))
         self.material, self.cpa, self.port = self._ask("material"), self._ask("cpa"), self._ask("port")
 
     def _serve(self, control: ControlListener) -> None:
@@ -181,6 +181,14 @@ class Job:
             time.sleep(0.002)
 
 
+def sender_of(simulator: Simulator, regels: Regels) -> tuple[Identity, Sender]:
+    """Return the key and the sender of the simulator's CPA."""
+    key, certificate, anchor = simulator.material
+    identity, anchors = Identity.from_pem(key, certificate), (Certificate.from_pem(anchor),)
+    made = Sender(oin=OIN, cpa=CPA.parse(simulator.cpa), identity=identity, anchors=anchors, regels=regels)
+    return identity, made
+
+
 def letters_of(number: int, folder: Path) -> tuple[Bericht, ...]:
     """Return the letters of one round, with kenmerken of their own."""
     path = folder / "besluit.pdf"
@@ -200,7 +208,7 @@ def letters_of(number: int, folder: Path) -> tuple[Bericht, ...]:
     )
 
 
-def _fork(work: Callable[[], object]) -> int:
+def fork(work: Callable[[], object]) -> int:
     """Do something in a process of its own, and return its id; it ends with exit code 0, or 1 when it raised."""
     pid = os.fork()
     if not pid:
@@ -240,15 +248,7 @@ class Rounds:
 
     def __post_init__(self) -> None:
         """Make the sender once: its key takes a while to read."""
-        key, certificate, anchor = self.simulator.material
-        self._identity = Identity.from_pem(key, certificate)
-        self._sender = Sender(
-            oin=OIN,
-            cpa=CPA.parse(self.simulator.cpa),
-            identity=self._identity,
-            anchors=(Certificate.from_pem(anchor),),
-            regels=Regels(batch_berichten=2),
-        )
+        self._identity, self._sender = sender_of(self.simulator, Regels(batch_berichten=2))
         self._offers: dict[str, int] = {}
 
     def run(self, kills: int) -> None:
@@ -281,7 +281,7 @@ class Rounds:
             while self._kill(store, job) and self.chance.random() < 0.5:
                 pass  # half of the heirs die too
         begun = time.monotonic()
-        status = os.waitpid(_fork(lambda: job(store.open())), 0)[1]
+        status = os.waitpid(fork(lambda: job(store.open())), 0)[1]
         if status:
             raise Failure(f"round {self.rounds}: the last process failed")
         if calm:
@@ -290,7 +290,7 @@ class Rounds:
 
     def _kill(self, store: Store, job: Job) -> bool:
         """Kill one process at a moment of its work; return False when it was done before that moment."""
-        pid = _fork(lambda: job(store.open()))
+        pid = fork(lambda: job(store.open()))
         time.sleep(statistics.median(self.whole) * self.chance.random() ** 3)  # the end of the work is mostly waiting
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
@@ -346,7 +346,7 @@ class Rounds:
         self.resends += len(report["sends"]) - len(ids)
 
 
-def _warm(folder: Path) -> None:
+def warm(folder: Path) -> None:
     """Do a whole job once, in this process, so that everything is imported and nothing is left running."""
     from tests.simulated import letter, make_box  # noqa: PLC0415 - for this once
 
@@ -370,7 +370,7 @@ def main() -> int:
     with TemporaryDirectory(prefix="mobb-kill-") as place:
         folder = Path(place)
         (folder / "warm").mkdir()
-        _warm(folder / "warm")
+        warm(folder / "warm")
         simulator = Simulator(folder, given.profile)
         rounds = Rounds(simulator, given.store, folder, random.Random(given.seed))  # noqa: S311 - moments, no secrets
         begun = time.monotonic()
