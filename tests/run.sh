@@ -51,4 +51,5 @@ step "the documentation's code, from the wheel"
 python tests/run_docs.py
 
 step "tests"
-exec python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
+# as many processes as there are cores; each starts a PostgreSQL server of its own
+exec python -m pytest -q -n auto --dist worksteal --cov --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95

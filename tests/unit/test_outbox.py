@@ -477,7 +477,7 @@ def test_afleveringen(outbox: Outbox) -> None:
 
 
 def test_pages(outbox: Outbox) -> None:
-    """However many letters there are, each comes once."""
+    """B48: one contract, however a database pages: of any number of letters each comes once."""
     put(outbox, *(stored(f"zaak-{number}") for number in range(2001)))
     assert [one.kenmerk for one in outbox.afleveringen()] == [f"zaak-{number}" for number in range(2001)]
 
