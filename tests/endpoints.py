@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mobb_client.serving import Endpoint
 from mobb_client.simulator import Berichtenbox
@@ -32,7 +33,13 @@ def write_settings(box: Berichtenbox, served: Served, folder: Path, serve: str =
     return path
 
 
-def ask(
+def ask(material: Material, port: int, body: bytes = b"", **more: Any) -> int:
+    """Return the status of the answer to a request; the arguments are those of `answer`."""
+    status, _ = answer(material, port, body, **more)
+    return status
+
+
+def answer(
     material: Material,
     port: int,
     body: bytes = b"",
@@ -41,8 +48,8 @@ def ask(
     path: str = PATH,
     headers: Mapping[str, str] | None = None,
     shown: Pair | None = None,
-) -> int:
-    """Return the status of the answer to a request over TLS, as the Berichtenbox unless `shown` is somebody else."""
+) -> tuple[int, bytes]:
+    """Return the answer to a request over TLS, as the Berichtenbox unless `shown` is somebody else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=material.authority.certificate_pem.decode())
     pair = shown or material.receiver
@@ -52,7 +59,8 @@ def ask(
         context.load_cert_chain(file)
     with closing(http.client.HTTPSConnection("localhost", port, timeout=PATIENCE, context=context)) as connection:
         connection.request(method, path, body, dict(headers or {}))
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.read()
 
 
 def health(port: int) -> int:

@@ -25,6 +25,7 @@ need xmllint libxml2-utils "the test that asks another libxml2 about our schemas
 need strace strace "the tests of the order of syncs are skipped"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || install_debian postgresql ||
     say "no PostgreSQL server (postgresql): the tests of that outbox, and its documentation's code, are skipped"
+need nginx nginx "the tests of our endpoint behind a proxy are skipped"
 need java default-jre-headless "the tests that ask PDFBox about our documents are skipped"
 
 step "style"

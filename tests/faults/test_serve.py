@@ -8,13 +8,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.endpoints import PATIENCE, ask, health, until, write_settings
+from tests.endpoints import PATIENCE, answer, ask, health, until, write_settings
 from tests.letters import BSNS, letter
 
 from mobb_client.berichtenbox.aflevering import State
@@ -23,6 +24,7 @@ from mobb_client.client import Client
 from mobb_client.outbox.contract import EventName
 from mobb_client.settings import Settings, load
 from mobb_client.simulator import Berichtenbox
+from mobb_client.simulator.engine import Outgoing
 from mobb_client.simulator.material import Terms, make_material
 from mobb_client.simulator.server import Served, free_port
 
@@ -115,6 +117,34 @@ def test_killed(box: Berichtenbox, file: Path) -> None:
             delivered = [event.kenmerk for event in sender.events() if event.name is EventName.LETTER_DELIVERED]
     assert sorted(map(str, delivered)) == kenmerken
     assert len(box.letters) == len(kenmerken)
+
+
+@pytest.mark.parametrize("sync", [False, True], ids=["none", "mshSignalsOnly"])
+def test_two(tmp_path: Path, sync: bool) -> None:
+    """B42: the same results at two processes at once: the same answer from both, one effect, one acknowledgment."""
+    box = Berichtenbox("osb-rm", sync=sync)
+    came: list[Outgoing] = []
+    with box.serve() as served:
+        served.deliver = came.append  # type: ignore[method-assign] # nothing is brought, all is kept
+        file = write_settings(box, served, tmp_path)
+        settings, ports = load(file), (free_port(), free_port())
+        first, second = (serving(file, "--no-signals", "--listen", f"127.0.0.1:{port}") for port in ports)
+        with first, second, client(settings) as sender, ThreadPoolExecutor() as threads:
+            sender.enqueue(letter(kenmerk=f"zaak-{number}", bsn=bsn) for number, bsn in enumerate(BSNS))
+            sender.send_due()
+            until(lambda: any(one.kind == "GLOBE-R-BV-Result" for one in came))
+
+            def post(outgoing: Outgoing, port: int) -> tuple[int, bytes]:
+                return answer(box.material, port, outgoing.body, headers=outgoing.headers)
+
+            for outgoing in came:
+                asked = [threads.submit(post, outgoing, port) for port in ports * 3]
+                assert len({one.result() for one in asked}) == 1
+                assert asked[0].result()[0] in {200, 204}
+            told = [str(event.name) for event in sender.events()]
+            assert {way.state for way in sender.afleveringen()} == {State.DELIVERED}
+            assert (told.count("result.received"), told.count("letter.delivered")) == (1, len(BSNS))
+            assert sender.send_due().attempted == (0 if sync else 1)
 
 
 def test_locked(box: Berichtenbox, file: Path, health_port: int) -> None:
