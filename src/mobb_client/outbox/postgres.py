@@ -269,7 +269,30 @@ class _Postgres:
             self._connection.close()
 
 
-class _Writer(RawIOBase):
+class _Placed(RawIOBase):
+    """A file in which one can go to any place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place = 0
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next octet is."""
+        return self._place
+
+    def seek(self, place: int, whence: int = 0, /) -> int:
+        """Go to a place, counted from the beginning."""
+        if whence:
+            raise OSError(errno.EINVAL, "only from the beginning")
+        self._place = place
+        return place
+
+
+class _Writer(_Placed):
     """A file that is written from its beginning to its end; only in its first block may be written again.
 
     That is where the envelope goes, after everything else is written.
@@ -283,7 +306,6 @@ class _Writer(RawIOBase):
         self._tail = bytearray()
         self._number = 0
         self._end = 0
-        self._place = 0
 
     def finish(self) -> None:
         """Write the first block and the last."""
@@ -294,21 +316,6 @@ class _Writer(RawIOBase):
     def writable(self) -> bool:
         """Yes."""
         return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Return where the next octet goes."""
-        return self._place
-
-    def seek(self, place: int, whence: int = 0, /) -> int:
-        """Go to a place, counted from the beginning."""
-        if whence:
-            raise OSError(errno.EINVAL, "only from the beginning")
-        self._place = place
-        return place
 
     def write(self, data: Any, /) -> int:
         """Write at the end, or over what stands in the first block."""
@@ -336,34 +343,18 @@ class _Writer(RawIOBase):
         self._db.run("INSERT INTO mobb_block VALUES (?, ?, ?)", (self._message_id, number, data))
 
 
-class _Reader(RawIOBase):
+class _Reader(_Placed):
     """A file of which one block at a time is in memory."""
 
     def __init__(self, block: Callable[[int], bytes]) -> None:
         super().__init__()
         self._block = block
-        self._place = 0
         self._number = 0
         self._data = block(0)
 
     def readable(self) -> bool:
         """Yes."""
         return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Return where the next octet comes from."""
-        return self._place
-
-    def seek(self, place: int, whence: int = 0, /) -> int:
-        """Go to a place, counted from the beginning."""
-        if whence:
-            raise OSError(errno.EINVAL, "only from the beginning")
-        self._place = place
-        return place
 
     def readinto(self, buffer: Any, /) -> int:
         """Read as much as is wanted and as this block has."""
