@@ -380,7 +380,7 @@ class TestSpoilt:
 
     @pytest.mark.parametrize("how", ["truncated", "a text", "zeros", "pages of noise"])
     def test_database(self, tmp_path: Path, how: str) -> None:
-        """B48: not a crash, not a new and empty outbox: an error, and the file stays as it is."""
+        """Not a crash, not a new and empty outbox: an error, and the file stays as it is."""
         site = Site(tmp_path)
         with site.client() as client:
             client.enqueue(letters(60))

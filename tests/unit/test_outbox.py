@@ -73,7 +73,7 @@ def due(outbox: Outbox, now: datetime = MOMENT, cpa: str = CPA) -> str | None:
 
 
 class TestTransaction:
-    """All or nothing."""
+    """B48: all or nothing, in every store alike: few of them, and one contract."""
 
     def test_round_trip(self, outbox: Outbox) -> None:
         """What is stored comes back as it was, from another transaction."""
