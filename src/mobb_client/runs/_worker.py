@@ -40,8 +40,13 @@ def main() -> None:
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Judge the rows of `source` and write what is found to `sink`."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        _serve(source, sink, nowhere)
+
+
+def _serve(source: BinaryIO, sink: BinaryIO, nowhere: BinaryIO) -> None:
     given = json.loads(source.readline())
-    guard = _timed(sink, given["seconds"])
+    guard = _timed(sink, given["seconds"], nowhere)
     judge = Judge(Path(given["folder"]), Criteria.from_json(given["criteria"]), bytes.fromhex(given["secret"]), guard)
     _say(sink, {"ready": True})
     for line in source:
@@ -58,9 +63,8 @@ def _rows(chunk: Mapping[str, Any]) -> Iterator[tuple[RawRow, Mapping[str, str]]
         yield RawRow(number=number, line=line, content=cells, names=names), blocked.get(str(number), {})
 
 
-def _timed(sink: BinaryIO, seconds: float) -> Guard:
+def _timed(sink: BinaryIO, seconds: float, nowhere: BinaryIO) -> Guard:
     """Return a guard that says which PDF is looked at, and ends the process when that takes too long."""
-    nowhere = open(os.devnull, "wb")  # noqa: SIM115, PTH123 - as long as the process
 
     @contextmanager
     def guard(column: str) -> Iterator[None]:
