@@ -44,7 +44,7 @@ class CsvReport:
     """
 
     def __init__(self, sink: BinaryIO) -> None:
-        self._text = io.TextIOWrapper(sink, "utf-8-sig", newline="", write_through=True)
+        self._text = io.TextIOWrapper(sink, "utf-8-sig", "backslashreplace", newline="", write_through=True)
         self._rows = csv.writer(self._text, delimiter=";")
         self._rows.writerow(COLUMNS)
 
