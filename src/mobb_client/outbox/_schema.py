@@ -153,7 +153,30 @@ _RUNS: Final = (
     )""",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _RUNS)
+_ABONNEMENTEN: Final = (
+    """CREATE TABLE mobb_abonnement (
+        burger TEXT NOT NULL,
+        oin TEXT NOT NULL,
+        berichttype TEXT NOT NULL,
+        bron TEXT NOT NULL,
+        moment {moment} NOT NULL,
+        geabonneerd INTEGER NOT NULL,
+        PRIMARY KEY (burger, berichttype)
+    )""",
+    "CREATE INDEX mobb_abonnement_moment ON mobb_abonnement (oin, moment)",
+    "CREATE TABLE mobb_sleutel (sleutel TEXT NOT NULL)",
+    """CREATE TABLE mobb_verzoek (
+        verzoek_id TEXT PRIMARY KEY,
+        gevraagd {moment} NOT NULL,
+        parts TEXT NOT NULL
+    )""",
+    """CREATE TABLE mobb_antwoord (
+        verzoek_id TEXT PRIMARY KEY,
+        data {octets} NOT NULL
+    )""",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _RUNS, _ABONNEMENTEN)
 """What makes version 1 of nothing, version 2 of version 1, and so on."""
 
 IDENTITY: Final = "CREATE TABLE mobb_outbox (id TEXT NOT NULL, version INTEGER NOT NULL)"

@@ -22,6 +22,7 @@ from mobb_client.berichtenbox.bijlage import Bestand
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.outbox import _rows, _runs, _schema
+from mobb_client.outbox._register import SqlRegister
 from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, WAY, Row, moment
 from mobb_client.outbox._values import from_json, to_json
 from mobb_client.outbox.contract import (
@@ -547,6 +548,7 @@ class SqlOutbox(ABC):
             for table in ("mobb_message", "mobb_body"):
                 db.run(f"DELETE FROM {table} WHERE {which}", (ids,))
             db.run("DELETE FROM mobb_answer WHERE received < ?", (moment(before),))
+            SqlRegister(db).purge(before)
         self._forget([row[0] for row in found])
 
 
@@ -600,6 +602,7 @@ class _Work:
         self._bijlagen: list[Row] = []
         self._events: list[Row] = []
         self.dropped: list[str] = []
+        self.register = SqlRegister(db)
 
     def flush(self) -> None:
         """Write what was gathered."""

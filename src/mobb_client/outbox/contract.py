@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, TypeVar
 from uuid import UUID
 
+from mobb_client.berichtenbox.abonnementen import Abonnement, Bron, Stand, Verzoek
 from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
-from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.berichtenbox.identiteit import BSN, OIN
 from mobb_client.ebms.cpa import RetryPolicy
 from mobb_client.ebms.exchange import Entry
 from mobb_client.ebms.message import DigestReference, UserMessage
@@ -266,11 +267,50 @@ class Hold:
     oin: OIN | None = None
 
 
+class Register(Protocol):
+    """What is known of who is subscribed, and which requests were made for that. Part of a transaction."""
+
+    def put(
+        self, oin: OIN, berichttype: str | None, bron: Bron, at: datetime, facts: Iterable[tuple[BSN, bool]]
+    ) -> int:
+        """Store facts about citizens and return how many; one that is older than what is known changes nothing.
+
+        Args:
+            oin: for whose letters they hold.
+            berichttype: for which type; None when they were told of the supplier as a whole.
+            bron: who told them.
+            at: from when on they count.
+            facts: who is subscribed, and who is not; a million of them are read as a stream.
+        """
+
+    def known(self, oin: OIN, bsns: Iterable[BSN]) -> Mapping[BSN, Sequence[Abonnement]]:
+        """Return all that is known of each of these citizens, however old."""
+
+    def stand(self, oin: OIN, since: datetime) -> Stand:
+        """Return how many facts there are of an OIN: those after a moment, and those that are older."""
+
+    def put_verzoek(self, verzoek: Verzoek, antwoord: bytes | None = None) -> None:
+        """Store a request, new or changed, and its answer as it came when there is one."""
+
+    def verzoeken(self) -> Sequence[Verzoek]:
+        """Return every request, oldest first."""
+
+    def antwoord(self, verzoek_id: UUID) -> bytes | None:
+        """Return the answer to a request, as it came; None when there is none, or none any more."""
+
+    def drop_antwoord(self, verzoek_id: UUID) -> None:
+        """Forget the answer to a request."""
+
+
 class Transaction(Protocol):
     """What can be read and changed together. Everything read in it is locked until it ends.
 
     Of a letter mostly its way is wanted: a thousand of them move with one message, and no content is read for that.
     """
+
+    @property
+    def register(self) -> Register:
+        """What is known of who is subscribed."""
 
     def letter(self, key: Key) -> StoredLetter | None:
         """Return one letter with its content."""

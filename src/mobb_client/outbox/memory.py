@@ -17,6 +17,7 @@ from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
+from mobb_client.outbox._register import MemoryRegister, RegisterTables
 from mobb_client.outbox._runs import one_each
 from mobb_client.outbox.contract import (
     Event,
@@ -63,6 +64,7 @@ class _Tables:
     rows: dict[tuple[str, int], RunRow] = field(default_factory=dict)
     holds: dict[tuple[str, Hold], None] = field(default_factory=dict)
     lists: dict[UUID, tuple[str, int]] = field(default_factory=dict)
+    register: RegisterTables = field(default_factory=RegisterTables)
 
     def rows_of(self, name: str) -> list[RunRow]:
         """Return the rows of a run, in order."""
@@ -302,6 +304,7 @@ class MemoryOutbox:
             tables.bodies.pop(message_id, None)
         for message_id in [one.message_id for one in tables.answers.values() if one.received < before]:
             del tables.answers[message_id]
+        MemoryRegister(tables.register, _nothing).purge(before)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -369,11 +372,17 @@ class _Work:
         self._tables = tables
         self._undo: list[Callable[[], object]] = []
         self._dropped: list[str] = []
+        self.register = MemoryRegister(tables.register, self._keep_register)
 
     def take_back(self) -> None:
         """Undo every change, last first. The indices may keep a key too many."""
         for undo in reversed(self._undo):
             undo()
+
+    def _keep_register(self) -> None:
+        """Remember the register as it is before a change."""
+        before, tables = self._tables.register.copy(), self._tables
+        self._undo.append(lambda: tables.register.restore(before))
 
     def finish(self) -> None:
         """Do what can only be done for good."""
