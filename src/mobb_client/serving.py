@@ -7,11 +7,10 @@ It takes in what comes, sends our acknowledgments, tells whether all is well, an
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import count
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from mobb_client.client import Client, utc_now
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.pki.certificate import Certificate
 from mobb_client.sender import Sender
-from mobb_client.settings import ServeSettings, Settings, load
+from mobb_client.settings import ServeSettings, Settings
 from mobb_client.transport.endpoint import Reply
 from mobb_client.transport.peer import from_server
 from mobb_client.transport.serving import Address, Limits, Server, application, health, tls
@@ -186,57 +185,3 @@ def _our_path(sender: Sender, now: datetime) -> str | None:
     except ConfigurationError:
         return None
     return urlsplit(signals.endpoint).path or "/"
-
-
-class Fresh:
-    """Settings that are looked at again when one of their files changed (B50).
-
-    A change counts once nothing has changed between two looks: a key and its certificate are seldom replaced at the
-    same moment. Settings that are wrong are told of once, and the ones before stay.
-
-    Args:
-        path: the settings file.
-        settings: as they were loaded from it.
-    """
-
-    def __init__(self, path: Path, settings: Settings) -> None:
-        self._path = path
-        self._files: frozenset[Path] = settings.files
-        self._used = self._before = self._stamp()
-        self._wrong: Sequence[Finding] = ()
-
-    def look(self) -> Settings | None:
-        """Return new settings, or None when there are none.
-
-        Raises:
-            ConfigurationError: the new ones are wrong, in a way that was not told yet.
-        """
-        stamp = self._stamp()
-        is_steady, self._before = stamp == self._before, stamp
-        if not is_steady or (stamp == self._used and not self._wrong):
-            return None
-        self._used = stamp
-        try:
-            settings = load(self._path)
-        except ConfigurationError as error:
-            if error.findings == self._wrong:
-                return None
-            self._wrong = error.findings
-            raise
-        self._wrong = ()
-        if settings.files != self._files:
-            self._files = settings.files
-            self._used = self._before = self._stamp()
-        return settings
-
-    def _stamp(self) -> Mapping[Path, tuple[int, ...] | None]:
-        return {path: _stamp(path) for path in self._files}
-
-
-def _stamp(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with a file's content; None when it cannot be looked at."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

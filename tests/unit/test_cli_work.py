@@ -15,9 +15,10 @@ from tests.commands import document, run
 from tests.letters import letter
 
 from mobb_client.cli import work
-from mobb_client.cli.work import _marks, _Signalled, _Told, _Worker
+from mobb_client.cli.work import _Signalled, _Told, _Worker
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
+from mobb_client.fresh import Fresh
 from mobb_client.outbox.sqlite import SqliteOutbox
 from mobb_client.settings import load
 from mobb_client.simulator.berichtenbox import Berichtenbox
@@ -266,11 +267,12 @@ class TestSettings:
 
     def test_file_gone(self, file: Path) -> None:
         """A file that is gone is a change like another."""
-        settings = load(file)
-        before = _marks(settings)
+        fresh = Fresh(file, load(file), at_once=True)
+        assert fresh.look() is None
         (file.parent / "ca.pem").unlink()
-        after = _marks(settings)
-        assert {one.name for one in before if before[one] != after[one]} == {"ca.pem"}
+        with pytest.raises(ConfigurationError):
+            fresh.look()
+        assert fresh.look() is None, "told once"
 
 
 def enqueue_with_old(file: Path, key: bytes, kenmerk: str) -> None:

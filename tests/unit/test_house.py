@@ -23,7 +23,7 @@ FLOORS = (
     ("berichtenbox", "pki"),
     ("ebms",),
     ("outbox", "transport"),
-    ("sender", "inspection", "pacing", "settings"),
+    ("sender", "inspection", "pacing", "settings", "fresh"),
     ("ledger", "desk", "incoming", "receiving", "posting", "pulse", "sending", "tally", "validating"),
     ("client",),
     ("local", "runs", "serving"),

@@ -16,8 +16,9 @@ from tests.letters import letter
 from mobb_client.berichtenbox.aflevering import State
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError, OutboxError
+from mobb_client.fresh import Fresh
 from mobb_client.outbox.memory import MemoryOutbox
-from mobb_client.serving import Endpoint, Fresh
+from mobb_client.serving import Endpoint
 from mobb_client.settings import OutboxSettings, Settings, load
 from mobb_client.simulator import Berichtenbox
 from mobb_client.simulator.material import make_material

@@ -11,7 +11,8 @@ import click
 
 from mobb_client.cli import _given, _show
 from mobb_client.errors import ConfigurationError
-from mobb_client.serving import Endpoint, Fresh
+from mobb_client.fresh import Fresh
+from mobb_client.serving import Endpoint
 from mobb_client.settings import Settings, load
 from mobb_client.transport.serving import Address
 

@@ -18,6 +18,7 @@ import click
 from mobb_client.cli import _given, _show
 from mobb_client.client import Client, utc_now
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
+from mobb_client.fresh import Fresh
 from mobb_client.pacing import Stop
 from mobb_client.settings import Settings, load
 from mobb_client.tally import SendReport
@@ -91,10 +92,8 @@ class _Worker:
     """Does the rounds of one process."""
 
     def __init__(self, file: Path, settings: Settings, poll: float, signalled: _Signalled, told: _Told) -> None:
-        self._file = file
         self._settings = settings
-        self._marks = _marks(settings)
-        self._wrong: tuple[Finding, ...] = ()
+        self._fresh = Fresh(file, settings, at_once=True)
         self._reading = Lock()
         self._poll = poll
         self._signalled = signalled
@@ -179,35 +178,19 @@ class _Worker:
     def _reread(self) -> None:
         """Use the settings as they are now, when one of their files changed; wrong ones are told and not used (B50)."""
         with self._reading:
-            marks = _marks(self._settings)
-            if self._client is None or (marks == self._marks and not self._wrong):
+            if self._client is None:
                 return
             try:
-                settings = load(self._file)
+                settings = self._fresh.look()
+                if settings is None:
+                    return
                 self._client.use(*settings.senders, pace=settings.sending)
             except ConfigurationError as error:
-                if error.findings != self._wrong:
-                    self._told.wrong_settings(error.findings)
-                self._wrong = error.findings
+                self._told.wrong_settings(error.findings)
                 return
             is_moved = settings.outbox != self._settings.outbox
-            self._settings, self._wrong = settings, ()
-            self._marks = _marks(settings) | marks
-            self._marks = {file: self._marks[file] for file in settings.files}
+            self._settings = settings
         self._told.event("settings", senders=len(settings.senders), outbox="at the next start" if is_moved else "same")
-
-
-def _marks(settings: Settings) -> dict[Path, tuple[int, ...]]:
-    """Return by what a change of each file is seen."""
-    found: dict[Path, tuple[int, ...]] = {}
-    for file in settings.files:
-        try:
-            stat = file.stat()
-        except OSError:
-            found[file] = ()
-        else:
-            found[file] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    return found
 
 
 def _exit_code(report: SendReport) -> int:
