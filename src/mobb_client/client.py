@@ -129,6 +129,25 @@ class Client:
         self._wires.forget()
         self._senders = senders
 
+    @property
+    def senders(self) -> Sequence[Sender]:
+        """Whose letters it sends."""
+        return self._senders
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where they are kept."""
+        return self._outbox
+
+    @property
+    def pace(self) -> Pace:
+        """How fast may be sent."""
+        return self._pace
+
+    def now(self) -> datetime:
+        """Return the moment by its clock."""
+        return self._now()
+
     # Letters
 
     def send(self, bericht: Bericht) -> Aflevering:
@@ -181,6 +200,18 @@ class Client:
         """
         return self._sending.send_due(on_report)
 
+    def rounds(self) -> Iterator[SendReport]:
+        """Do what `send_due` does a step at a time: for who wants to look, or to do something else, in between.
+
+        Gives after each step, some of the waiting letters put into messages and sent, what was done so far.
+        """
+        return self._sending.rounds()
+
+    def set_pace(self, pace: Pace) -> None:
+        """Send at this pace from now on, also when it was being sent at another."""
+        self._pace = pace
+        self._sending.pace(pace)
+
     def next_due(self) -> datetime | None:
         """Return when a message is to be sent again, as far as that is planned; letters that wait may go at any time.
 
@@ -196,6 +227,15 @@ class Client:
         handler; all else that a client does can still be done.
         """
         self._sending.stop()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._sending.is_stopped
+
+    def wait(self, seconds: float) -> None:
+        """Wait so many seconds, or until `stop` is called."""
+        self._sending.wait(seconds)
 
     def send_signals(self) -> SendReport:
         """Send the acknowledgments, errors and answers of ours that are due, and no letters.

@@ -78,15 +78,7 @@ class Desk:
         Raises:
             FieldError: the kenmerk cannot be used, or no sender has the OIN: nothing was stored.
         """
-        key = _owned(self._senders, oin), _usable(kenmerk, errors)
-        way = Aflevering(
-            oin=key[0],
-            kenmerk=kenmerk,
-            bericht_id=bericht_id(*key),
-            state=State.HUMAN,
-            handed_over=self._now(),
-            finding=errors[0].finding,
-        )
+        way = refused(self._senders, kenmerk, errors, self._now(), oin=oin)
         with self._outbox.transaction() as tx:
             return ledger.put_aside(tx, way, [error.code for error in errors], self._now())
 
@@ -195,6 +187,30 @@ class _Correction:
             return [name for name in before.differences(self.bericht) if name != "oin"]
         except FieldError:  # an attachment of the old one can no longer be read
             return ["bijlagen"]
+
+
+def refused(
+    senders: Sequence[Sender],
+    kenmerk: str,
+    errors: Sequence[FieldError],
+    now: datetime,
+    *,
+    oin: OIN | str | None = None,
+) -> Aflevering:
+    """Return the way of a letter that could not be made, as `Desk.refuse` stores it.
+
+    Raises:
+        FieldError: the kenmerk cannot be used, or no sender has the OIN.
+    """
+    key = _owned(senders, oin), _usable(kenmerk, errors)
+    return Aflevering(
+        oin=key[0],
+        kenmerk=kenmerk,
+        bericht_id=bericht_id(*key),
+        state=State.HUMAN,
+        handed_over=now,
+        finding=errors[0].finding,
+    )
 
 
 def _shown(way: Aflevering, language: Language) -> OnDesk:

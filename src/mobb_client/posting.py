@@ -148,8 +148,9 @@ class Posting:
     def use(self, senders: Mapping[str, Sender], pace: Pace) -> None:
         """Send for these senders, by their CPAIds, and at this pace from now on."""
         self._senders = senders
-        if pace != self._pace:
-            self._pace, self._throttle = pace, Throttle(pace.per_minute)
+        if pace.per_minute != self._pace.per_minute:
+            self._throttle = Throttle(pace.per_minute)
+        self._pace = pace
 
     @property
     def paused(self) -> dict[str, datetime]:

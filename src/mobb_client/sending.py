@@ -102,7 +102,7 @@ class Sending:
         now = self._now()
         intake = Intake(tuple(self._senders.values()), now)
         with self._outbox.transaction(using) as tx:
-            return [_enqueue_one(tx, intake.owner(bericht), bericht, now) for bericht in berichten]
+            return [enqueue_one(tx, intake.owner(bericht), bericht, now) for bericht in berichten]
 
     # All that is due
 
@@ -118,18 +118,40 @@ class Sending:
         Raises:
             OutboxError: the store cannot be read or written.
         """
+        report = SendReport()
+        for report in self.rounds():
+            if on_report is not None:
+                on_report(report)
+        return report
+
+    def rounds(self) -> Iterator[SendReport]:
+        """Do what `send_due` does a step at a time, and give after each what was done so far."""
         tally = Tally()
         with beating(self._outbox):
             self._expire(tally)
             self._remind(tally)
+            report = tally.report(self._posting.paused)
             while not self._stop.is_asked:
                 self._posting.post_due(tally)
                 report = tally.report(self._posting.paused)
-                if on_report is not None:
-                    on_report(report)
+                yield report
                 if not self._build_all(report, tally):
                     break
-        return tally.report(self._posting.paused)
+        if (after := tally.report(self._posting.paused)) != report:
+            yield after
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stop.is_asked
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until a stop is asked for."""
+        self._stop.wait(seconds)
+
+    def pace(self, pace: Pace) -> None:
+        """Send at this pace from now on."""
+        self._posting.use(self._senders, pace)
 
     def send_signals(self) -> SendReport:
         """Send the signals of ours that are due, and nothing else: who only receives gets its answers out."""
@@ -282,7 +304,12 @@ class Sending:
             tx.add_event(Event(at=self._now(), name=EventName.SENDER_BLOCKED, data=data))
 
 
-def _enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
+def enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
+    """Store a letter, unless it is there, and return where it stands.
+
+    Raises:
+        BerichtError: it is refused, and the transaction is to be taken back.
+    """
     oin = bericht.oin or sender.oins[0]
     way = Aflevering(oin=oin, kenmerk=bericht.kenmerk, bericht_id=bericht_id(oin, bericht.kenmerk), handed_over=now)
     try:

@@ -15,7 +15,7 @@ from tests.commands import document, run
 from tests.letters import letter
 
 from mobb_client.cli import work
-from mobb_client.cli.work import _Signalled, _Told, _Worker
+from mobb_client.cli.work import Signalled, _Told, _Worker
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.fresh import Fresh
@@ -127,7 +127,7 @@ class Rounds:
     """A worker in this process: its waits are where a test does something."""
 
     def __init__(self, file: Path, *steps: Callable[[], object], poll: float = 7.0) -> None:
-        self.signalled = _Signalled()
+        self.signalled = Signalled()
         self.waits: list[float] = []
         self._steps = list(steps)
         self.worker = _Worker(file, load(file), poll, self.signalled, _Told(as_json=True))
@@ -310,7 +310,7 @@ class TestTold:
         """The second one ends it at once, whatever is going on."""
         ended: list[int] = []
         monkeypatch.setattr(work.os, "_exit", ended.append)
-        signalled = _Signalled()
+        signalled = Signalled()
         heard: list[str] = []
         signalled.listeners.append(lambda: heard.append("stop"))
         signalled.handle(2, None)

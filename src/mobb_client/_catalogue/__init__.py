@@ -10,9 +10,12 @@ from mobb_client._catalogue.deliveries import DELIVERIES
 from mobb_client._catalogue.keys import KEYS
 from mobb_client._catalogue.letters import LETTERS
 from mobb_client._catalogue.preflight import PREFLIGHT
+from mobb_client._catalogue.runs import RUNS
 from mobb_client._catalogue.settings import SETTINGS
 from mobb_client._catalogue.transport import TRANSPORT
 
 __all__ = ["CATALOGUE", "Entry"]
 
-CATALOGUE: dict[str, Entry] = LETTERS | AGREEMENTS | KEYS | SETTINGS | DELIVERIES | TRANSPORT | PREFLIGHT | ABONNEMENTEN
+CATALOGUE: dict[str, Entry] = (
+    LETTERS | AGREEMENTS | KEYS | SETTINGS | DELIVERIES | TRANSPORT | PREFLIGHT | ABONNEMENTEN | RUNS
+)

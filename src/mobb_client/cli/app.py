@@ -36,6 +36,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "ping": ("ping", "Is the other message handler there? URL, TLS, CPA and parties in one try."),
     "preflight": ("preflight", "Everything that is wrong with a file of letters; nothing is sent."),
     "purge": ("purge", "Remove the contents of letters that have ended; the evidence stays."),
+    "run": ("run", "A whole file in one night: plan, start, resume, status, report, stop."),
     "send": ("send", "Letters on their way, and what became of them."),
     "serve": ("serve", "Our endpoint: what comes in is stored and answered."),
     "simulate": ("simulate", "Logius in a box; keys, certificates and CPAs to try with."),

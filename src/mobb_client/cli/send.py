@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     outbox = settings.outbox.open()
     pace = settings.sending
     client = Client(*settings.senders, outbox=outbox, parallel=pace.parallel, per_minute=pace.per_minute)
-    with client, _listening(client, settings, listen):
+    with client, listening(client, settings, listen):
         given = _hand_over(client, outbox, found)
         done = _REACHED if listen is None else frozenset({State.DELIVERED, State.PAPER, State.HUMAN})
         report = _ways.work(client, _Look(outbox, given.keys, done), wait)
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 @contextmanager
-def _listening(client: Client, settings: Settings, listen: str | None) -> Iterator[None]:
+def listening(client: Client, settings: Settings, listen: str | None) -> Iterator[None]:
     """Run our endpoint where it was asked for, with the first sender's certificate."""
     if listen is None:
         yield

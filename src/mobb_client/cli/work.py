@@ -46,7 +46,7 @@ def command(ctx: click.Context, settings_file: Path, once: bool, poll: float, as
     they change. A store that is not there is waited for.
     """
     told = _Told(as_json)
-    with _until_signalled() as signalled:
+    with until_signalled() as signalled:
         worker = _Worker(settings_file, load(settings_file), poll, signalled, told)
         try:
             ctx.exit(worker.once() if once else worker.work())
@@ -55,7 +55,7 @@ def command(ctx: click.Context, settings_file: Path, once: bool, poll: float, as
 
 
 @dataclass
-class _Signalled:
+class Signalled:
     """Whether a signal came, and what is to hear of it."""
 
     stop: Stop = field(default_factory=Stop)
@@ -78,8 +78,9 @@ class _Signalled:
 
 
 @contextmanager
-def _until_signalled() -> Iterator[_Signalled]:
-    signalled = _Signalled()
+def until_signalled() -> Iterator[Signalled]:
+    """Give what hears of SIGTERM and SIGINT, for as long as the block lasts."""
+    signalled = Signalled()
     before = {number: signal.signal(number, signalled.handle) for number in _SIGNALS}
     try:
         yield signalled
@@ -91,7 +92,7 @@ def _until_signalled() -> Iterator[_Signalled]:
 class _Worker:
     """Does the rounds of one process."""
 
-    def __init__(self, file: Path, settings: Settings, poll: float, signalled: _Signalled, told: _Told) -> None:
+    def __init__(self, file: Path, settings: Settings, poll: float, signalled: Signalled, told: _Told) -> None:
         self._settings = settings
         self._fresh = Fresh(file, settings, at_once=True)
         self._reading = Lock()

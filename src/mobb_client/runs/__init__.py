@@ -1,1 +1,1 @@
-"""A night of half a million letters: what is wrong before it begins."""
+"""A night of half a million letters: what is wrong before it begins, how it goes, how it ended."""

@@ -1,0 +1,73 @@
+"""Sentences of findings about runs."""
+
+from typing import Final
+
+from mobb_client._catalogue._entry import Entry, entry
+
+_DESIGN: Final = "mobb_client design: a run closes row by row"
+
+RUNS: Final[dict[str, Entry]] = {
+    "run.name": entry(
+        en="a name of 1 to {limit} letters, digits, points, dashes and underscores, and no BSN",
+        nl="een naam van 1 tot {limit} letters, cijfers, punten, streepjes en lage streepjes, en geen BSN",
+        source=_DESIGN,
+        do_en="give the run another name, such as aanslag2027",
+        do_nl="geef de run een andere naam, zoals aanslag2027",
+    ),
+    "run.window": entry(
+        en="a time window as 21:00-06:00, in Dutch time",
+        nl="een tijdvenster als 21:00-06:00, in Nederlandse tijd",
+        source=_DESIGN,
+        do_en="write two times of the day that differ, with a dash between them",
+        do_nl="schrijf twee verschillende tijden met een streepje ertussen",
+    ),
+    "run.exists": entry(
+        en="a run is started once",
+        nl="een run wordt één keer gestart",
+        source=_DESIGN,
+        do_en="this is the same input: go on with `mobb run resume`, or look with `mobb run status`",
+        do_nl="dit is dezelfde invoer: ga verder met `mobb run resume`, of kijk met `mobb run status`",
+    ),
+    "run.name-used": entry(
+        en="a name belongs to one input",
+        nl="een naam hoort bij één invoer",
+        source=_DESIGN,
+        do_en="give this input a name of its own",
+        do_nl="geef deze invoer een eigen naam",
+    ),
+    "run.same-input": entry(
+        en="an input is sent in one run",
+        nl="een invoer wordt in één run verstuurd",
+        source=_DESIGN,
+        do_en="resume the run that has this input",
+        do_nl="hervat de run die deze invoer heeft",
+    ),
+    "run.unknown": entry(
+        en="the name of a run in this outbox",
+        nl="de naam van een run in deze outbox",
+        source=_DESIGN,
+        do_en="look at the name, capitals count, and at the outbox in the settings",
+        do_nl="kijk naar de naam, hoofdletters tellen, en naar de outbox in de instellingen",
+    ),
+    "run.busy": entry(
+        en="a run is carried out by one process at a time",
+        nl="een run wordt door één proces tegelijk uitgevoerd",
+        source=_DESIGN,
+        do_en="leave it to the other process, or stop that one first; any number of `mobb work` may help it",
+        do_nl="laat het aan het andere proces, of stop dat eerst; `mobb work` mag wel meehelpen, zo vaak als u wilt",
+    ),
+    "run.input": entry(
+        en="an input file that can be read",
+        nl="een invoerbestand dat gelezen kan worden",
+        source=_DESIGN,
+        do_en="put the file back where it was when the run began",
+        do_nl="zet het bestand terug waar het stond toen de run begon",
+    ),
+    "run.input-changed": entry(
+        en="the input of a run stays what it was",
+        nl="de invoer van een run blijft wat hij was",
+        source=_DESIGN,
+        do_en="put the first file back and resume; start another run, under another name, with the new one",
+        do_nl="zet het eerste bestand terug en hervat; start met het nieuwe een andere run, onder een andere naam",
+    ),
+}

@@ -1,0 +1,99 @@
+"""`mobb run`, against a Berichtenbox on a socket of this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from tests.runs import NOT_SUBSCRIBED, row, write_letters
+from tests.unit.test_cli_send import run, settings
+
+from mobb_client.simulator.berichtenbox import Berichtenbox
+from mobb_client.simulator.server import Served
+
+
+@pytest.fixture
+def box() -> Berichtenbox:
+    """Return a box of the unsigned reliable profile."""
+    return Berichtenbox("osb-rm")
+
+
+@pytest.fixture
+def served(box: Berichtenbox) -> Iterator[Served]:
+    """Serve the box until the test ends."""
+    with box.serve() as served:
+        yield served
+
+
+class Place:
+    """A folder with settings and letters."""
+
+    def __init__(self, box: Berichtenbox, served: Served, folder: Path) -> None:
+        self.folder = folder
+        self.settings = settings(box, served, folder)
+        self.listen = f"localhost:{served.sender_port}"
+        self.letters = str(write_letters(folder / "l.csv", [row("a"), row("b", NOT_SUBSCRIBED), row("a")]))
+
+    def run(self, *words: str) -> Result:
+        """Run `mobb run` with the settings."""
+        return run("run", *words, "--settings", self.settings)
+
+
+@pytest.fixture
+def place(box: Berichtenbox, served: Served, tmp_path: Path) -> Place:
+    """Return a folder with settings and letters."""
+    return Place(box, served, tmp_path)
+
+
+def test_whole(box: Berichtenbox, place: Place) -> None:
+    """A night: started, followed to its end, and asked for afterwards."""
+    result = place.run("start", "aanslag", place.letters, "--listen", place.listen)
+    assert result.exit_code == 0, result.output
+    assert "aanslag: 100 %  2 of 2 ended  delivered 1, paper 1, human 0, open 0" in result.stdout
+    result = place.run("status", "aanslag")
+    assert (result.exit_code, "the balance closes" in result.output) == (0, True)
+    assert "3: letters 2, repeats 1, refused 0" in result.output
+    assert len(box.letters) == 2
+
+
+def test_same_again(place: Place) -> None:
+    """A second start says that the run exists, and how far it is."""
+    assert place.run("start", "aanslag", place.letters, "--listen", place.listen).exit_code == 0
+    result = place.run("start", "aanslag", place.letters)
+    assert (result.exit_code, "run.exists" in result.output, "100 % ended" in result.output) == (2, True, True)
+
+
+def test_stopped(place: Place) -> None:
+    """Started in a window that is closed, stopped by another process, and resumed; every line is JSON."""
+    assert place.run("stop", "aanslag").exit_code == 2
+    result = place.run("start", "aanslag", place.letters, "--until", "acknowledged", "--listen", place.listen, "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {line["schema"] for line in lines} == {"mobb.run/1"}
+    assert (lines[-1]["phase"], lines[-1]["rows"], lines[-1]["closes"]) == ("done", 3, True)
+    document = json.loads(place.run("stop", "aanslag", "--oin", "00000099000000001000", "--json").stdout)
+    assert document["holds"] == [{"why": "stop", "oin": "00000099000000001000"}]
+    assert place.run("resume", "aanslag", "--listen", place.listen).exit_code == 0
+    assert not json.loads(place.run("status", "aanslag", "--json").stdout)["holds"]
+
+
+def test_wrong_usage(place: Place) -> None:
+    """A window, an OIN and a name that are none."""
+    for words in (
+        ("start", "aanslag", place.letters, "--window", "21"),
+        ("stop", "aanslag", "--oin", "1"),
+        ("start", "999993653", place.letters),
+        ("status", "aanslag"),
+    ):
+        result = place.run(*words)
+        assert result.exit_code in {2, 4}, result.output
+        assert "999993653" not in result.output
+
+
+def test_refused_rows(place: Place) -> None:
+    """A person must look: exit code 1."""
+    letters = write_letters(place.folder / "bad.csv", [row("a"), row("b", "123")])
+    result = place.run("start", "aanslag", str(letters), "--listen", place.listen)
+    assert (result.exit_code, "human 1" in result.output) == (1, True)
