@@ -14,6 +14,7 @@ from typing import Final, Self
 from uuid import UUID, uuid4
 
 from mobb_client import ledger
+from mobb_client.abonnementen import Abonnementen
 from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
@@ -21,6 +22,7 @@ from mobb_client.desk import Desk
 from mobb_client.ebms import agreement, packet
 from mobb_client.ebms.message import Ping, Pong
 from mobb_client.errors import ConfigurationError, Finding, ProtocolError, TransportError
+from mobb_client.gate import Gate
 from mobb_client.outbox.contract import Event, Outbox
 from mobb_client.pacing import Pace
 from mobb_client.pki.certificate import Certificate
@@ -61,6 +63,9 @@ class Client:
         now: the clock.
         new_id: where BatchIDs, ConversationIds and MessageIds come from.
 
+    Attributes:
+        abonnementen: asks who is subscribed, and knows what was answered.
+
     Raises:
         ConfigurationError: no sender, an OIN or CPA of two senders, or a pace out of bounds.
     """
@@ -85,6 +90,7 @@ class Client:
         self._new_id = new_id
         self._wires = _Wires(wire)
         self._receiving = Receiving(senders, outbox, now, new_id)
+        self.abonnementen = Abonnementen(senders, outbox=outbox, wire_of=self._wires.of, now=now, new_id=new_id)
         self._sending = Sending(
             senders=senders,
             outbox=outbox,
@@ -93,6 +99,7 @@ class Client:
             now=now,
             new_id=new_id,
             pace=self._pace,
+            gate=Gate(outbox, self.abonnementen, now),
         )
 
     def __enter__(self) -> Self:
@@ -126,6 +133,7 @@ class Client:
         self._pace = pace or self._pace
         self._receiving.use(senders)
         self._sending.use(senders, self._pace)
+        self.abonnementen.use(senders)
         self._wires.forget()
         self._senders = senders
 

@@ -15,13 +15,14 @@ from typing import Final
 from uuid import UUID
 
 from mobb_client.berichtenbox import aflevering as letters
+from mobb_client.berichtenbox.abonnementen import Bron
 from mobb_client.berichtenbox.aflevering import Aflevering
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.resultaat import BatchResultaat, Toewijzing, Uitkomst, correlate, shown
+from mobb_client.berichtenbox.resultaat import BatchResultaat, Toewijzing, Uitkomst, Verwerkingscode, correlate, shown
 from mobb_client.ebms import exchange
 from mobb_client.errors import ConfigurationError, Finding
-from mobb_client.outbox.contract import Event, EventName, Fact, Outbox, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import Event, EventName, Fact, Key, Outbox, StoredLetter, StoredMessage, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -362,6 +363,15 @@ def _apply_outcome(  # noqa: PLR0913 - each by name
     elif not latest and after == way:
         note_letter(tx, EventName.LETTER_LATE, way, now, data)
     move(tx, way, after, now, origin.message_id)
+    if any(verdict.code == Verwerkingscode.NIET_ACTIEF_OF_GEABONNEERD for verdict in verdicts):
+        _remember_no(tx, way.key, now)
+
+
+def _remember_no(tx: Transaction, key: Key, now: datetime) -> None:
+    """Remember that a citizen is not subscribed: it overwrites what was known. Source: `berichtenbox` c.2, d.4."""
+    letter = tx.letter(key)
+    if letter is not None and letter.bericht is not None:
+        tx.register.put(key[0], letter.bericht.berichttype, Bron.RESULTAAT, now, [(letter.bericht.bsn, False)])
 
 
 def _note_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: datetime) -> None:

@@ -20,6 +20,7 @@ from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.ebms import exchange
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, OutboxError
+from mobb_client.gate import Gate
 from mobb_client.outbox.contract import Event, EventName, Fact, Key, Outbox, StoredLetter, StoredMessage, Transaction
 from mobb_client.pacing import Pace, Stop
 from mobb_client.posting import Leases, Posting
@@ -47,6 +48,7 @@ class Sending:
         now: the clock.
         new_id: where ids come from.
         pace: how fast may be sent.
+        gate: says which letters may go.
     """
 
     def __init__(  # noqa: PLR0913 - its parts, each by name
@@ -59,12 +61,14 @@ class Sending:
         now: Callable[[], datetime],
         new_id: Callable[[], UUID],
         pace: Pace,
+        gate: Gate,
     ) -> None:
         self._outbox = outbox
         self._receiving = receiving
         self._wire_of = wire_of
         self._now = now
         self._new_id = new_id
+        self._gate = gate
         self._told: set[tuple[str, str]] = set()
         self._stop = Stop()
         self._leases = Leases(outbox)
@@ -198,7 +202,7 @@ class Sending:
             try:
                 sender.route(now)
                 self._wire_of(sender)  # without trust or key no message is made that could only fail
-                for outgoing in self._outgoing(sender, leased, now):
+                for outgoing in self._outgoing(sender, self._gate.passed(sender, leased, tally), now):
                     if self._stop.is_asked:
                         break
                     tally.count("built", by=self._store_or_part(outgoing))

@@ -23,6 +23,8 @@ class SendReport:
         unreachable: without an answer that counts; tried again when the CPA says so.
         expired: messages whose time to live passed without an acknowledgment.
         overdue: letters of which was told, now, that their result stays away.
+        not_subscribed: letters that are on paper now, since their citizen is known not to be subscribed.
+        unchecked: letters that wait, since nothing is known of their citizen that counts.
         blocked: by CPAId, why nothing could be made of the letters that wait under that CPA; they stay queued.
         paused: by CPAId, until when nothing is sent under that CPA, since its other side was found to be down.
     """
@@ -35,6 +37,8 @@ class SendReport:
     unreachable: int = 0
     expired: int = 0
     overdue: int = 0
+    not_subscribed: int = 0
+    unchecked: int = 0
     blocked: Mapping[str, Exception] = field(default_factory=dict)
     paused: Mapping[str, datetime] = field(default_factory=dict)
 

@@ -67,6 +67,27 @@ ABONNEMENTEN: dict[str, Entry] = {
         do_en="nothing to do: it is asked again after a while; look at the failures before",
         do_nl="niets te doen: het wordt na een tijd opnieuw gevraagd; kijk naar de fouten daarvoor",
     ),
+    "abonnement.geen": entry(
+        en="a citizen who is subscribed, by what is known of the last seven days",
+        nl="een burger die geabonneerd is, volgens wat van de laatste zeven dagen bekend is",
+        source="Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4, 5.2",
+        do_en="send this letter on paper; the fact and its moment stand in its event",
+        do_nl="stuur deze brief op papier; het gegeven en het moment ervan staan in de gebeurtenis",
+    ),
+    "abonnement.onbekend": entry(
+        en="a citizen of whom is known whether they are subscribed, not longer than seven days ago",
+        nl="een burger van wie bekend is of die geabonneerd is, niet langer dan zeven dagen geleden",
+        source="Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4, 5.2",
+        do_en="the letter waits: set validatie_url, or ask with `mobb abonnementen check` or `request`",
+        do_nl="de brief wacht: stel validatie_url in, of vraag het met `mobb abonnementen check` of `request`",
+    ),
+    "abonnementen.no-wus": entry(
+        en="an endpoint of the BerichtenboxValidatieService",
+        nl="een endpoint van de BerichtenboxValidatieService",
+        source=_WUS,
+        do_en="set validatie_url of the sender to the URL that Logius gave",
+        do_nl="zet validatie_url van de afzender op de URL die Logius gaf",
+    ),
     "abonnementen.per-minute": entry(
         en="1 to {limit} questions a minute",
         nl="1 tot {limit} vragen per minuut",

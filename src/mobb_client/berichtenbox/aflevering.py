@@ -262,6 +262,18 @@ def unbuildable(letter: Aflevering, finding: Finding) -> Aflevering:
     return replace(letter, state=State.HUMAN, finding=finding, not_before=None)
 
 
+def not_subscribed(letter: Aflevering, finding: Finding) -> Aflevering:
+    """Return a queued letter whose citizen is known not to be subscribed: paper, without having been offered."""
+    _allow(letter, State.QUEUED)
+    return replace(letter, state=State.PAPER, finding=finding, not_before=None)
+
+
+def unchecked(letter: Aflevering, finding: Finding, until: datetime) -> Aflevering:
+    """Return a queued letter of whose citizen nothing is known that counts: it waits, and is looked at again then."""
+    _allow(letter, State.QUEUED)
+    return replace(letter, finding=finding, not_before=until)
+
+
 # What a person decides
 
 

@@ -109,6 +109,7 @@ class EventName(StrEnum):
     """Everything that can happen, a closed list; the names are for ever (`docs/events.md`)."""
 
     LETTER_QUEUED = "letter.queued"
+    LETTER_CHECKED = "letter.checked"
     LETTER_BATCHED = "letter.batched"
     LETTER_SENT = "letter.sent"
     LETTER_ACKNOWLEDGED = "letter.acknowledged"
