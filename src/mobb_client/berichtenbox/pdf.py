@@ -32,7 +32,9 @@ ALLOWED: Final = ("1A", "2A")
 _MOST_OBJECTS: Final = 300_000
 _MOST_METADATA: Final = 4_000_000
 _MOST_NAMED: Final = 5
-_LEFT_OUT: Final = frozenset({"/Parent", "/P", "/Pages", "/StructTreeRoot", "/Metadata", "/Dest", "/D"})
+_LEFT_OUT: Final = frozenset(
+    {"/Parent", "/P", "/Pages", "/StructTreeRoot", "/Metadata", "/Dest", "/D", "/W", "/Widths"}
+)
 _FIELDS: Final = frozenset({"/Btn", "/Tx", "/Ch"})  # a signature, /Sig, is no question to the reader
 _FONTS: Final = frozenset({"/Type1", "/MMType1", "/TrueType", "/CIDFontType0", "/CIDFontType2"})
 _FONT_FILES: Final = ("/FontFile", "/FontFile2", "/FontFile3")
@@ -202,7 +204,7 @@ def _objects(pdf: pikepdf.Pdf) -> Iterator[tuple[dict[str, object], str]]:
             todo += [
                 (value, where)
                 for key, value in entries.items()
-                if key not in _LEFT_OUT and isinstance(value, containers)
+                if type(value) is pikepdf.Object and key not in _LEFT_OUT and isinstance(value, containers)
             ]
 
 
