@@ -50,7 +50,7 @@ def place(box: Berichtenbox, served: Served, tmp_path: Path) -> Place:
 
 def test_whole(box: Berichtenbox, place: Place) -> None:
     """A night: started, followed to its end, and asked for afterwards."""
-    result = place.run("start", "aanslag", place.letters, "--listen", place.listen)
+    result = place.run("start", "aanslag", place.letters, "--listen", place.listen, "--poll", "0.05")
     assert result.exit_code == 0, result.output
     assert "aanslag: 100 %  2 of 2 ended  delivered 1, paper 1, human 0, open 0" in result.stdout
     result = place.run("status", "aanslag")
@@ -61,7 +61,7 @@ def test_whole(box: Berichtenbox, place: Place) -> None:
 
 def test_same_again(place: Place) -> None:
     """A second start says that the run exists, and how far it is."""
-    assert place.run("start", "aanslag", place.letters, "--listen", place.listen).exit_code == 0
+    assert place.run("start", "aanslag", place.letters, "--listen", place.listen, "--poll", "0.05").exit_code == 0
     result = place.run("start", "aanslag", place.letters)
     assert (result.exit_code, "run.exists" in result.output, "100 % ended" in result.output) == (2, True, True)
 
@@ -69,13 +69,24 @@ def test_same_again(place: Place) -> None:
 def test_stopped(place: Place) -> None:
     """Started in a window that is closed, stopped by another process, and resumed; every line is JSON."""
     assert place.run("stop", "aanslag").exit_code == 2
-    result = place.run("start", "aanslag", place.letters, "--until", "acknowledged", "--listen", place.listen, "--json")
+    result = place.run(
+        "start",
+        "aanslag",
+        place.letters,
+        "--until",
+        "acknowledged",
+        "--listen",
+        place.listen,
+        "--poll",
+        "0.05",
+        "--json",
+    )
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert {line["schema"] for line in lines} == {"mobb.run/1"}
     assert (lines[-1]["phase"], lines[-1]["rows"], lines[-1]["closes"]) == ("done", 3, True)
     document = json.loads(place.run("stop", "aanslag", "--oin", "00000099000000001000", "--json").stdout)
     assert document["holds"] == [{"why": "stop", "oin": "00000099000000001000"}]
-    assert place.run("resume", "aanslag", "--listen", place.listen).exit_code == 0
+    assert place.run("resume", "aanslag", "--listen", place.listen, "--poll", "0.05").exit_code == 0
     assert not json.loads(place.run("status", "aanslag", "--json").stdout)["holds"]
 
 
@@ -95,5 +106,5 @@ def test_wrong_usage(place: Place) -> None:
 def test_refused_rows(place: Place) -> None:
     """A person must look: exit code 1."""
     letters = write_letters(place.folder / "bad.csv", [row("a"), row("b", "123")])
-    result = place.run("start", "aanslag", str(letters), "--listen", place.listen)
+    result = place.run("start", "aanslag", str(letters), "--listen", place.listen, "--poll", "0.05")
     assert (result.exit_code, "human 1" in result.output) == (1, True)

@@ -35,6 +35,9 @@ _until_option = click.option(
     show_default=True,
     help="Go on until every letter was acknowledged, or came to its ending.",
 )
+_poll_option = click.option(
+    "--poll", type=click.FloatRange(min=0.05), default=runs.POLL, show_default=True, help="Seconds between looks."
+)
 _oin_option = click.option("--oin", metavar="OIN", help="Only the letters of this OIN.")
 
 
@@ -53,6 +56,7 @@ def command() -> None:
 @click.option("--window", metavar="FROM-TO", help="Send between these times only, in Dutch time: 21:00-06:00.")
 @_listen_option
 @_until_option
+@_poll_option
 @_show.json_option
 @click.pass_context
 def start(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -63,6 +67,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     window: str | None,
     listen: str | None,
     until: Until,
+    poll: float,
     as_json: bool,
 ) -> None:
     """Start a run of the rows in LETTERS, and carry it out.
@@ -70,7 +75,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     A row that is refused does not stop the others: it is on the desk, or in the report when no letter can have its
     kenmerk. The same file or the same name is not started twice.
     """
-    night = _Night(settings_file, listen, until, as_json)
+    night = _Night(settings_file, listen, until, poll, as_json)
     at = _window(window)
     with night.client() as client:
         runs.begin(client.outbox, name, letters, client.now(), at)
@@ -83,6 +88,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
 @_oin_option
 @_listen_option
 @_until_option
+@_poll_option
 @_show.json_option
 @click.pass_context
 def resume(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -92,10 +98,11 @@ def resume(  # noqa: PLR0913, PLR0917 - one argument an option
     oin: str | None,
     listen: str | None,
     until: Until,
+    poll: float,
     as_json: bool,
 ) -> None:
     """Go on with a run: after a crash, a reboot or a stop. With --oin only that stop is taken away."""
-    night = _Night(settings_file, listen, until, as_json)
+    night = _Night(settings_file, listen, until, poll, as_json)
     with night.client() as client:
         runs.resume(client.outbox, name, _oin(oin))
         ctx.exit(night.carry_out(client, name))
@@ -159,7 +166,8 @@ def _exit_code(balance: Balance) -> int:
 class _Night:
     """Carries out a run, and says how far it is."""
 
-    def __init__(self, file: Path, listen: str | None, until: Until, as_json: bool) -> None:
+    def __init__(self, file: Path, listen: str | None, until: Until, poll: float, as_json: bool) -> None:
+        self._poll = poll
         self._settings = load(file)
         self._fresh = Fresh(file, self._settings)
         self._listen = listen
@@ -181,7 +189,7 @@ class _Night:
         with until_signalled() as signalled, listening(client, self._settings, self._listen):
             signalled.listeners.append(client.stop)
             try:
-                for last in Run(client, name).carry_out(self._until):
+                for last in Run(client, name).carry_out(self._until, poll=self._poll):
                     told.progress(last)
                     if last.phase is Phase.READ and on_read is not None:
                         on_read()

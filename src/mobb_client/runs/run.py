@@ -36,7 +36,8 @@ WINDOW: Final = "window"
 DISK: Final = "disk"
 
 _NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MOST_OF_NAME - 1}}}")
-_POLL: Final = 5.0
+POLL: Final = 5.0
+"""Seconds between two looks at what is due."""
 _LONGEST_WAIT: Final = 60.0
 _SHARE: Final = 20  # the rows are counted in no more than a twentieth of the time
 _PAGE: Final = 1000
@@ -248,11 +249,12 @@ class Run:
         begin(client.outbox, name, letters, client.now(), window)
         return cls(client, name)
 
-    def carry_out(self, until: Until = "ended") -> Iterator[Progress]:
+    def carry_out(self, until: Until = "ended", *, poll: float = POLL) -> Iterator[Progress]:
         """Read what is not read yet, send it, and give how far it is, until it is done or stopped.
 
         Args:
             until: when it is done: each letter ``acknowledged`` by the other side, or ``ended`` somewhere.
+            poll: seconds between two looks at what is due.
 
         Raises:
             ConfigurationError: another process carries it out (``run.busy``), or its input is not what it was.
@@ -261,7 +263,7 @@ class Run:
         with self._alone(), beating(self._outbox):
             yield from self._read()
             if self._run.is_read:
-                yield from self._send(until)
+                yield from self._send(until, poll)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -297,7 +299,7 @@ class Run:
 
     # Sending
 
-    def _send(self, until: Until) -> Iterator[Progress]:
+    def _send(self, until: Until, poll: float) -> Iterator[Progress]:
         failures = 0
         while True:
             try:
@@ -311,7 +313,7 @@ class Run:
             if self._client.is_stopped:
                 return
             yield self._progress(Phase.WAITING)
-            self._wait(min(2.0**failures, _LONGEST_WAIT) if failures else self._pause())
+            self._wait(min(2.0**failures, _LONGEST_WAIT) if failures else self._pause(poll))
 
     def _rounds(self) -> Iterator[Progress]:
         """Send what is due, and look at the window, the disk and the speed after each step."""
@@ -342,10 +344,10 @@ class Run:
             if kind is not RowKind.REPEAT and state in waiting and not (state is State.QUEUED and oin in holds)
         )
 
-    def _pause(self) -> float:
+    def _pause(self, poll: float) -> float:
         due = self._client.next_due()
-        left = _POLL if due is None else (due - self._client.now()).total_seconds()
-        return min(max(left, 0.05), _POLL)
+        left = poll if due is None else (due - self._client.now()).total_seconds()
+        return min(max(left, 0.05), poll)
 
     # What must wait
 
