@@ -1,6 +1,6 @@
 """Death at every write: the process dies before each of them in turn, another goes on, and it ends as it would have.
 
-On PostgreSQL, where it takes minutes, before every fifth; before all of them with MOBB_EVERY_WRITE=1.
+On PostgreSQL, where it takes minutes, before every tenth; before all of them with MOBB_EVERY_WRITE=1.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def test_every_write(night: Callable[..., Night], profile: Profile, part: int, *
     whole, never = night(profile, sync=sync), Fate()
     assert whole.live(never)
     whole.check(deaths=0)
-    step = PARTS * (1 if whole.store.name == "sqlite" or "MOBB_EVERY_WRITE" in os.environ else 5)
+    step = PARTS * (1 if whole.store.name == "sqlite" or "MOBB_EVERY_WRITE" in os.environ else 10)
     for at, what in islice(enumerate(never.steps, start=1), part, None, step):
         one = night(profile, sync=sync)
         assert not one.live(Fate(at)), what
