@@ -29,10 +29,13 @@ from mobb_client.berichtenbox.bijlage import Bijlage
 from mobb_client.berichtenbox.globe import parse_result
 from mobb_client.berichtenbox.identiteit import BSN
 from mobb_client.berichtenbox.overzicht import overzicht
-from mobb_client.berichtenbox.rows import read_rows
+from mobb_client.berichtenbox.rows import read_rows, split_rows
 from mobb_client.ebms import packet
 from mobb_client.errors import MobbError
 from mobb_client.inspection import inspect
+from mobb_client.runs.judging import Criteria, Judge
+from mobb_client.runs.report import row_json
+from mobb_client.runs.report_rows import cells_of
 from mobb_client.sender import Intake
 
 SECRET: Final = BSNS[0]
@@ -331,6 +334,19 @@ def test_commands(name: str, watch: Watch, material: Path, tmp_path: Path) -> No
             for cpa_file in ("cpa-osb-rm-s.xml", "cpa-osb-rm.xml"):
                 told = run("inspect", message, "--cpa", material / cpa_file, *more)
                 assert told.exit_code == (cpa_file == "cpa-osb-rm.xml")
+
+
+@pytest.mark.parametrize("name", [*FILES, *(f"{name}.jsonl" for name in LINES)])
+def test_preflight(name: str, watch: Watch, tmp_path: Path) -> None:
+    """Every file, judged as in the processes of a preflight: what is told of each row, and what reports are made of."""
+    attachment(tmp_path)
+    text = LINES[name.removesuffix(".jsonl")] if name.endswith(".jsonl") else FILES[name]
+    judge = Judge(tmp_path, Criteria(at=MOMENT, berichttypen=frozenset({"X"})), b"secret")
+    with watch.errors():
+        for raw in split_rows(io.BytesIO(text.encode()), name=name):
+            judged = judge.judge(raw)
+            watch.saw(judged.report, judged.key, judged.content)
+            watch.saw(row_json(judged.report), *cells_of(judged.report))
 
 
 def test_payload_holds_it(material: Path, tmp_path: Path) -> None:

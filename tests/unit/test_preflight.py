@@ -305,6 +305,13 @@ class TestJudge:
         assert judge(folder, good(oin=OTHER_SENDER), owners=two).report.good
         assert codes(judge(folder, good(), owners=two).report) == ["sender.oin-unknown"]
 
+    def test_a_number_in_the_place_of_a_code(self, folder: Path) -> None:
+        """A code that is not active is shown, unless it looks like a BSN of eight digits."""
+        for given, shown in (("ANDERS", "ANDERS"), ("10203047", "8 characters")):
+            row = good(berichttype=given)
+            (finding,) = judge(folder, row, berichttypen=frozenset({"BESCHIK"})).report.findings
+            assert (finding.code, finding.measure) == ("berichttype.unknown", shown)
+
     def test_schema(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The letter as it will be written is judged by the schema: a fault of ours would show."""
         monkeypatch.setattr(globe, "nfc", lambda text: text * 99)

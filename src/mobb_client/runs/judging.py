@@ -17,7 +17,7 @@ from uuid import UUID
 from mobb_client.berichtenbox import pdf
 from mobb_client.berichtenbox.bericht import Batch, Bericht
 from mobb_client.berichtenbox.globe import size_of, write_berichten
-from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.berichtenbox.identiteit import OIN, looks_like_bsn, measure
 from mobb_client.berichtenbox.pdf import PdfFacts, PdfReport
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.berichtenbox.rows import RawRow, Row, RowReader
@@ -192,7 +192,9 @@ class Judge:
         oin = self._owner(bericht, findings)
         allowed = self._criteria.berichttypen
         if allowed and bericht.berichttype not in allowed:
-            findings.append(Finding("berichttype.unknown", field="berichttype", measure=bericht.berichttype))
+            given = bericht.berichttype  # a code may be shown, and a column with BSNs in its place may not
+            shown = measure(given) if looks_like_bsn(given) else given
+            findings.append(Finding("berichttype.unknown", field="berichttype", measure=shown))
         dates = bericht.date_errors(self._criteria.at, self._criteria.regels)
         findings += [error.finding for error in dates]
         if dates or oin is None:
@@ -214,8 +216,8 @@ class Judge:
             return bericht.oin or _NOBODY
         if bericht.oin is None and len(owners) == 1:
             return owners[0][0]
-        measure = f"OIN {bericht.oin}" if bericht.oin else f"no OIN, and {len(owners)} senders"
-        findings.append(Finding("sender.oin-unknown", field="oin", measure=measure))
+        given = f"OIN {bericht.oin}" if bericht.oin else f"no OIN, and {len(owners)} senders"
+        findings.append(Finding("sender.oin-unknown", field="oin", measure=given))
         return None
 
     def _documented(self, bericht: Bericht, oin: OIN) -> tuple[str, ...]:

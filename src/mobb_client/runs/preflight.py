@@ -147,7 +147,7 @@ class _Seen:
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # a temporary file
         self._db.executescript("""
-            PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;
+            PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;
             CREATE TABLE letters (key TEXT PRIMARY KEY, content TEXT, row INTEGER) WITHOUT ROWID;
             CREATE TABLE contents (content TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID;
             BEGIN;
