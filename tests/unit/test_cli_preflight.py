@@ -49,9 +49,7 @@ def test_bad(bad: Path) -> None:
     done = run("preflight", bad)
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
-    assert lines[0].startswith(
-        "rij 2 (zaak-1) fout: bsn: een nummer dat aan de elfproef voldoet; gemeten: 9 characters"
-    )
+    assert lines[0].startswith("rij 2 (zaak-1) fout: bsn: een nummer dat aan de elfproef voldoet; gemeten: 9 tekens")
     assert lines[0].endswith("(bsn.elfproef)")
     assert lines[1].startswith("    zoek het nummer op")
     assert [line.split(":")[0] for line in lines if line.startswith("rij ")] == [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from io import BytesIO
@@ -24,10 +25,12 @@ from mobb_client.errors import BerichtError
 from mobb_client.runs import judging
 from mobb_client.runs.judging import Criteria, Judge, Judged, RowReport
 from mobb_client.runs.preflight import Preflight, preflight
+from mobb_client.runs.report_dutch import dutch_measure
 
 SECRET: Final = b"secret"
 OWNERS: Final = ((OIN(SENDER),),)
 Change = dict[str, Any]
+ENGLISH: Final = re.compile(r"\b(the|of|an?|no|not|same|and|at|row|page|such|before|made|more|characters?|places?)\b")
 
 
 def good(number: int = 1, **changes: Any) -> dict[str, Any]:
@@ -175,7 +178,7 @@ def judges(path: Path) -> str | None:
     """Accept all but one, and fail on another."""
     if path.name.startswith("a="):
         raise OSError
-    return "no PDF/A" if path.name.startswith("ook") else None
+    return "geen PDF/A" if path.name.startswith("ook") else None
 
 
 def found_in(file: Path, **more: Any) -> list[RowReport]:
@@ -218,10 +221,30 @@ class TestPlanted:
         ]
         assert missed == []
         assert [reports[0].findings, reports[-1].findings] == [(), ()]
+        measures = [dutch_measure(finding.measure) for report in reports for finding in report.findings]
+        assert [one for one in measures if ENGLISH.search(one)] == []
         tally = run.tally
         assert tally.rows == len(reports) == tally.good + tally.repeated + tally.refused.total()
         assert f"{len(reports)} brieven: " in run.samenvatting()
         assert not any(digits in repr(reports) + run.samenvatting() for digits in BSNS)
+
+    @pytest.mark.parametrize(
+        ("measure", "dutch"),
+        [
+            ("Arial on page 1, object 8; and 3 more", "Arial op pagina 1, object 8; en nog 3"),
+            ("XFA in the catalogue", "XFA in de catalogus"),
+            ("1 character", "1 teken"),
+            (
+                "the process that looked at it ended (after 20 seconds)",
+                "het proces dat hem bekeek is geëindigd (na 20 seconden)",
+            ),
+            ("claims PDF/A-2B, not verified", "zegt PDF/A-2B te zijn, niet geverifieerd"),
+            ("SomethingElse", "SomethingElse"),
+        ],
+    )
+    def test_dutch(self, measure: str, dutch: str) -> None:
+        """Reports are read by operators: also what was measured is in Dutch."""
+        assert dutch_measure(measure) == dutch
 
     def test_nothing_is_left_out(self) -> None:
         """Every code that a row can have is planted."""

@@ -14,9 +14,10 @@ import click
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.cli import _given, _show
-from mobb_client.errors import BerichtError, ConfigurationError
+from mobb_client.errors import BerichtError, ConfigurationError, Finding
 from mobb_client.runs.preflight import Preflight, RowReport, preflight
 from mobb_client.runs.report import KINDS, JsonReport, reported
+from mobb_client.runs.report_dutch import dutch_measure
 from mobb_client.runs.report_rows import severity
 from mobb_client.runs.summary import dutch
 from mobb_client.runs.validator import CommandValidator
@@ -124,17 +125,21 @@ def _print(rows: Iterator[RowReport], found: Preflight) -> None:
         for finding in row.findings:
             told += 1
             if told <= _MOST_SHOWN:
-                kenmerk = f" ({row.kenmerk})" if row.kenmerk else ""
-                where = f"rij {row.number}{kenmerk} {severity(finding)}: {finding.field}"
-                rule = f"{finding.rule_in('nl')}; gemeten: {finding.measure} [{finding.source}] ({finding.code})"
-                click.echo(_show.plain(f"{where}: {rule}", 2000))
-                click.echo(f"    {finding.advice_in('nl')}")
+                _print_finding(row, finding)
     if told > _MOST_SHOWN:
         click.echo(
             f"... en nog {dutch(told - _MOST_SHOWN)} bevindingen; --report FILE.csv, .html of .xlsx geeft ze alle"
         )
     for line in found.samenvatting().splitlines():
         _show.verdict(line, good=found.tally.all_good)
+
+
+def _print_finding(row: RowReport, finding: Finding) -> None:
+    kenmerk = f" ({row.kenmerk})" if row.kenmerk else ""
+    where = f"rij {row.number}{kenmerk} {severity(finding)}: {finding.field}"
+    measure = f"gemeten: {dutch_measure(finding.measure)} [{finding.source}] ({finding.code})"
+    click.echo(_show.plain(f"{where}: {finding.rule_in('nl')}; {measure}", 2000))
+    click.echo(f"    {finding.advice_in('nl')}")
 
 
 def _print_json(rows: Iterator[RowReport], found: Preflight) -> None:

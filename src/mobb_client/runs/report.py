@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final, Protocol
 from mobb_client.errors import Finding
 from mobb_client.runs.judging import RowReport
 from mobb_client.runs.preflight import Preflight
+from mobb_client.runs.report_dutch import dutch_measure
 from mobb_client.runs.report_html import HtmlReport
 from mobb_client.runs.report_rows import COLUMNS, cells_of
 from mobb_client.runs.report_xlsx import XlsxReport
@@ -149,7 +150,8 @@ def _json(value: object) -> bytes:
 
 
 def _finding_json(finding: Finding) -> dict[str, str]:
-    return finding.as_dict() | {"rule_nl": finding.rule_in("nl"), "advice_nl": finding.advice_in("nl")}
+    dutch = finding.as_dict("nl") | {"measure": dutch_measure(finding.measure)}
+    return finding.as_dict() | {f"{part}_nl": dutch[part] for part in ("rule", "measure", "advice")}
 
 
 __all__: Sequence[str] = ["COLUMNS", "KINDS", "SCHEMA", "Report", "reported", "row_json"]

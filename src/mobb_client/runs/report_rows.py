@@ -7,6 +7,7 @@ from typing import Final
 
 from mobb_client.errors import Finding
 from mobb_client.runs.judging import RowReport
+from mobb_client.runs.report_dutch import dutch_measure
 
 COLUMNS: Final = ("rij", "regel", "kenmerk", "ernst", "veld", "code", "voorschrift", "gemeten", "advies", "bron")
 
@@ -28,4 +29,4 @@ def severity(finding: Finding) -> str:
 
 def _told(finding: Finding) -> tuple[str, str, str, str, str, str]:
     rule, advice = finding.rule_in("nl"), finding.advice_in("nl")
-    return finding.field, finding.code, rule, finding.measure, advice, finding.source
+    return finding.field, finding.code, rule, dutch_measure(finding.measure), advice, finding.source
