@@ -209,6 +209,27 @@ class TestConnections:
             fail()
         assert list(outbox.afleveringen()) == []
 
+    def test_broken_commit(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A lease of which nobody knows whether it was stored does not last as long as its worker lives."""
+        outbox = worker(store)
+        put(outbox, message())
+        outbox.lease_letters([OURS], MOMENT, 1)
+        before, commit = outbox._worker, type(outbox._idle[0]).commit
+
+        def break_after(db: Any) -> None:
+            commit(db)
+            raise OutboxError("the connection broke")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(outbox._idle[0]), "commit", break_after)
+            with pytest.raises(OutboxError):
+                outbox.lease_due([CPA], MOMENT)
+        assert outbox.lease_due([CPA], MOMENT) is None, "stored after all, for a worker that is no more"
+        outbox._worker, now = before, outbox._worker
+        silence(store, outbox, LEASE_SECONDS + 1)
+        outbox._worker = now
+        assert outbox.lease_due([CPA], MOMENT) == message()
+
     def test_unreachable(self) -> None:
         """Nobody there: said with where, and without a password."""
         with pytest.raises(OutboxError) as caught:

@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
@@ -92,7 +92,7 @@ class Row:
     bericht: Bericht | None
     errors: tuple[FieldError, ...] = ()
     warnings: tuple[Finding, ...] = ()
-    paths: tuple[tuple[str, Path], ...] = ()
+    paths: tuple[tuple[str, Path], ...] = field(default=(), repr=False)  # in a wrong column anything may stand
 
 
 def read_rows(source: BinaryIO, *, folder: Path, name: str = "", regels: Regels = STANDAARD) -> Iterator[Row]:

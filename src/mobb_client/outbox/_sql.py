@@ -181,12 +181,16 @@ class SqlOutbox(ABC):
         db = self._begun(reading=reading or self._read_only)
         try:
             yield db
-            db.commit()
+            self._commit(db)
         except BaseException:
             self._drop_or_keep(db)
             raise
         with self._guard:
             self._idle.append(db)
+
+    def _commit(self, db: Database) -> None:
+        """End a transaction well."""
+        db.commit()
 
     def _begun(self, *, reading: bool) -> Database:
         """Return a connection on which a transaction has begun; one that was lost meanwhile is replaced."""

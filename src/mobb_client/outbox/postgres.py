@@ -128,6 +128,14 @@ class PostgresOutbox(SqlOutbox):
                 " AS given WHERE mobb_event.id = given.id"
             )
 
+    def _commit(self, db: Database) -> None:
+        """Commit; when the connection broke meanwhile, nobody knows what is leased in our name: so we take another."""
+        try:
+            super()._commit(db)
+        except OutboxError:
+            self._worker = ""
+            raise
+
     # Who lives
 
     def _me(self) -> str:
