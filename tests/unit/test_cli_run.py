@@ -108,3 +108,21 @@ def test_refused_rows(place: Place) -> None:
     letters = write_letters(place.folder / "bad.csv", [row("a"), row("b", "123")])
     result = place.run("start", "aanslag", str(letters), "--listen", place.listen, "--poll", "0.05")
     assert (result.exit_code, "human 1" in result.output) == (1, True)
+
+
+def test_report(place: Place) -> None:
+    """The files of the morning, the same when they are asked for again; early paper is empty here."""
+    early, out = place.folder / "vroeg.csv", place.folder / "uit"
+    words = ("--listen", place.listen, "--poll", "0.05", "--paper-early", str(early))
+    assert place.run("start", "aanslag", place.letters, *words).exit_code == 0
+    assert len(early.read_text().splitlines()) == 1
+    assert place.run("report", "aanslag", "--paper").exit_code == 2
+    before: dict[str, bytes] = {}
+    for _ in range(2):
+        result = place.run("report", "aanslag", "--out", str(out), "--paper", "--cents", "85")
+        assert (result.exit_code, "De balans sluit." in result.output) == (0, True)
+        files = {path.name: path.read_bytes() for path in out.iterdir()}
+        assert files.keys() == {"uitkomsten.csv", "papier-1-laat.csv", "samenvatting.txt", "samenvatting.html"}
+        assert all(files[name] == before[name] for name in before if name.endswith(".csv"))
+        before = files
+    assert len(before["papier-1-laat.csv"].splitlines()) == 2

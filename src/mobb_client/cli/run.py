@@ -15,17 +15,22 @@ from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.cli import _given, _show
 from mobb_client.cli.send import listening
 from mobb_client.cli.work import Signalled, until_signalled
-from mobb_client.client import Client
+from mobb_client.client import Client, utc_now
 from mobb_client.errors import ConfigurationError, FieldError
 from mobb_client.fresh import Fresh
 from mobb_client.outbox.contract import Hold, Outbox
+from mobb_client.runs import outcomes
 from mobb_client.runs import run as runs
+from mobb_client.runs.night import summary_html
+from mobb_client.runs.report import appearing
 from mobb_client.runs.run import Balance, Phase, Progress, Run, Until
 from mobb_client.runs.window import ZONE, Window
 from mobb_client.settings import Settings, load
 
 _EVERY: Final = 60.0
 """Seconds between two lines in a log when nothing else changes."""
+
+_OUT: Final = click.Path(dir_okay=False, path_type=Path)
 
 _listen_option = click.option("--listen", metavar="HOST:PORT", help="Run our endpoint there as well.")
 _until_option = click.option(
@@ -54,6 +59,12 @@ def command() -> None:
 @click.argument("letters", type=_given.FILE)
 @_given.settings_option
 @click.option("--window", metavar="FROM-TO", help="Send between these times only, in Dutch time: 21:00-06:00.")
+@click.option(
+    "--paper-early",
+    type=_OUT,
+    metavar="FILE",
+    help="Write who is on paper before anything is sent; they are on this list and no other.",
+)
 @_listen_option
 @_until_option
 @_poll_option
@@ -65,6 +76,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     letters: Path,
     settings_file: Path,
     window: str | None,
+    paper_early: Path | None,
     listen: str | None,
     until: Until,
     poll: float,
@@ -79,7 +91,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     at = _window(window)
     with night.client() as client:
         runs.begin(client.outbox, name, letters, client.now(), at)
-        ctx.exit(night.carry_out(client, name))
+        ctx.exit(night.carry_out(client, name, lambda: _write_early(client, name, paper_early)))
 
 
 @command.command("resume")
@@ -131,6 +143,56 @@ def status(ctx: click.Context, name: str, settings_file: Path, as_json: bool) ->
         balance = runs.balance_of(outbox.run_counts(runs.find(outbox, name).name))
         _print_balance(outbox, name, balance, as_json)
     ctx.exit(_exit_code(balance))
+
+
+@command.command("report")
+@click.argument("name")
+@_given.settings_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the files of the report.")
+@click.option("--paper", is_flag=True, help="Make a paper list of who ended on paper since the last one.")
+@click.option("--cents", type=click.IntRange(min=0), help="What a letter on paper costs, to tell what was saved.")
+@click.pass_context
+def report(  # noqa: PLR0913, PLR0917 - one argument an option
+    ctx: click.Context, name: str, settings_file: Path, out: Path | None, paper: bool, cents: int | None
+) -> None:
+    """Say what a run came to, in Dutch, and write the files: at any moment, and again.
+
+    uitkomsten.csv has a row for each row of the input, samenvatting.txt and .html are one page, and papier-N-laat.csv
+    are the paper lists: one that was made never changes, and each letter is on one.
+    """
+    if paper and out is None:
+        raise click.UsageError("--paper writes a list: give --out")
+    with _opened(load(settings_file, keys=False), read_only=not paper) as outbox:
+        if paper:
+            outcomes.close_paper_list(outbox, name, utc_now())
+        summary = outcomes.summarize(outbox, name, utc_now())
+        if out is not None:
+            _write_report(outbox, summary, out, cents)
+    click.echo(outcomes.summary_text(summary, cents), nl=False)
+    ctx.exit(_exit_code(summary.balance))
+
+
+def _write_report(outbox: Outbox, summary: outcomes.Summary, out: Path, cents: int | None) -> None:
+    name = summary.run.name
+    out.mkdir(parents=True, exist_ok=True)
+    outcomes.write_outcomes(outbox, name, out / "uitkomsten.csv")
+    for made in summary.run.lists:
+        outcomes.write_paper_list(outbox, name, made.number, out / outcomes.name_of(made))
+    pages = {
+        "samenvatting.txt": outcomes.summary_text(summary, cents),
+        "samenvatting.html": summary_html(summary, cents),
+    }
+    for file, text in pages.items():
+        with appearing(out / file) as sink:
+            sink.write(text.encode())
+
+
+def _write_early(client: Client, name: str, file: Path | None) -> None:
+    """Write the early list: who cannot be reached is printed before six, and the rest is waited for."""
+    if file is None:
+        return
+    made = outcomes.close_paper_list(client.outbox, name, client.now(), early=True)
+    outcomes.write_paper_list(client.outbox, name, made.number if made else 0, file)
 
 
 def _window(given: str | None) -> Window | None:

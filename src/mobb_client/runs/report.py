@@ -51,7 +51,7 @@ class CsvReport:
 
     def add(self, row: RowReport) -> None:
         """Write a line for each finding."""
-        self._rows.writerows([_harmless(cell) for cell in cells] for cells in cells_of(row))
+        self._rows.writerows([harmless(cell) for cell in cells] for cells in cells_of(row))
 
     def finish(self, preflight: Preflight) -> None:  # noqa: ARG002 - a file of rows and nothing else
         """Leave the file to its owner."""
@@ -118,7 +118,7 @@ def reported(preflight: Preflight, files: Iterable[str | os.PathLike[str]]) -> I
     if wrong := [path.suffix for path in paths if path.suffix.lower() not in KINDS]:
         raise ValueError(f"a report ends in {', '.join(KINDS)}, and not in {wrong[0]!r}")
     with ExitStack() as stack:
-        reports = [KINDS[path.suffix.lower()](stack.enter_context(_appearing(path))) for path in paths]
+        reports = [KINDS[path.suffix.lower()](stack.enter_context(appearing(path))) for path in paths]
         for row in preflight:
             for report in reports:
                 report.add(row)
@@ -128,7 +128,7 @@ def reported(preflight: Preflight, files: Iterable[str | os.PathLike[str]]) -> I
 
 
 @contextmanager
-def _appearing(path: Path) -> Iterator[BinaryIO]:
+def appearing(path: Path) -> Iterator[BinaryIO]:
     """Give a file that gets its name when all went well."""
     descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".unfinished")
     try:
@@ -141,7 +141,8 @@ def _appearing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _harmless(cell: str | int) -> str | int:
+def harmless(cell: str | int) -> str | int:
+    """Return a cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
