@@ -206,6 +206,7 @@ class Client:
         Raises:
             OutboxError: the store cannot be read or written; the rest waits there for the next call.
         """
+        self.abonnementen.process()
         return self._sending.send_due(on_report)
 
     def rounds(self) -> Iterator[SendReport]:

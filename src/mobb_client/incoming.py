@@ -5,13 +5,17 @@ Nothing is trusted that was not signed when the CPA asks for signatures. Source:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 from lxml import etree
 
+from mobb_client.berichtenbox.aanvraag import leaves_of
+from mobb_client.berichtenbox.abonnementen import Verzoek
 from mobb_client.berichtenbox.globe import parse_result
 from mobb_client.berichtenbox.resultaat import BatchResultaat
 from mobb_client.ebms import agreement, exchange, packet, signature
@@ -22,6 +26,7 @@ from mobb_client.outbox.contract import StoredMessage
 from mobb_client.sender import Sender
 
 _LONGEST_ID: Final = 1000
+_MOST_LEAVES: Final = 100
 _ERROR_CODES: Final = frozenset(
     {
         "ValueNotRecognized",
@@ -196,7 +201,8 @@ def judge(incoming: Incoming, message: UserMessage) -> Route:
     agreement.check_parts(message, [part.content_id for part in incoming.received.parts])
     if route.signing is not None:
         _verify(incoming, route.signing, synchronous=route.sync_reply)
-    if message.header.action != incoming.us.sender.result_action:
+    taken = {incoming.us.sender.result_action, incoming.us.sender.abonnementen.result_action}
+    if message.header.action not in taken:
         raise FormatError("agreement.action", "nothing here takes this action", ebms_code="NotSupported")
     return route
 
@@ -222,6 +228,34 @@ def is_genuine(incoming: Incoming, route: Route | None) -> bool:
     except ProtocolError:
         return False
     return True
+
+
+def is_antwoord(incoming: Incoming) -> bool:
+    """Tell whether a business message brings an answer of the AbonnementService."""
+    rules = incoming.us.sender
+    return incoming.header.action == rules.abonnementen.result_action != rules.result_action
+
+
+def antwoord_in(incoming: Incoming, verzoeken: Iterable[Verzoek]) -> tuple[Verzoek, bytes]:
+    """Return the request that an answer of the AbonnementService is about, and the answer as it came.
+
+    What it refers to decides, or else the VerzoekId at its beginning; where both are there they must agree.
+
+    Raises:
+        FormatError: it is no such answer, or one to nothing that was asked from here under this CPA.
+
+    Source: `berichtenbox` d.2, d.3.
+    """
+    octets = next((part.octets for part in incoming.received.parts), b"")
+    head = islice(leaves_of(octets), _MOST_LEAVES)
+    named = next((leaf.text for leaf in head if leaf.path.rpartition("/")[2] == "VerzoekId"), None)
+    own = [one for one in verzoeken if one.cpa_id == incoming.header.cpa_id]
+    by_ref = [one for one in own if one.message_id == incoming.header.ref_to_message_id]
+    by_name = [one for one in own if str(one.aanvraag.verzoek_id) == (named or "").lower()]
+    found = by_ref or by_name
+    if not found or (by_name and by_name[0] != found[0]):
+        raise FormatError("abonnement.unknown", "an answer to nothing that was asked", ebms_code="ValueNotRecognized")
+    return found[0], octets
 
 
 def claimed_route(incoming: Incoming) -> Route | None:

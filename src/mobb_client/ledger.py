@@ -15,7 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from mobb_client.berichtenbox import aflevering as letters
-from mobb_client.berichtenbox.abonnementen import Bron
+from mobb_client.berichtenbox.abonnementen import Bron, Verzoek
 from mobb_client.berichtenbox.aflevering import Aflevering
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
@@ -192,7 +192,7 @@ def advance(
         _move_letters(tx, after, now, by)
     elif _refused_after_all(message, event):
         _each_letter(tx, message, now, by, lambda way: letters.message_failed(way, _reason(event) or ""))
-    if entry.is_final and message.kind == "letters":
+    if entry.is_final and message.kind != "signal":
         tx.drop_body(message.message_id)
     return after
 
@@ -403,6 +403,34 @@ def _event(  # noqa: PLR0913 - what an event is made of
 ) -> Event:
     told = {key: value for key, value in data.items() if value is not None}
     return Event(at=now, name=name, oin=oin, kenmerk=kenmerk, message_id=message_id, data=told)
+
+
+# Subscriptions
+
+
+def keep_antwoord(tx: Transaction, verzoek: Verzoek, octets: bytes, by: str, now: datetime) -> None:
+    """Store an answer of the AbonnementService as it came: it is read later, and more than once if need be.
+
+    It also acknowledges the request: nothing is sent again after it.
+
+    Args:
+        tx: the transaction.
+        verzoek: the request that it answers.
+        octets: the answer.
+        by: MessageId of what brought it.
+        now: when.
+    """
+    tx.register.put_verzoek(replace(verzoek, beantwoord=now, verwerkt=None), octets)
+    note_verzoek(tx, EventName.ABONNEMENTEN_RECEIVED, verzoek, now, {"by": by, "bytes": len(octets)})
+    if (sent := tx.message(verzoek.message_id)) is not None:
+        advance(tx, sent, exchange.Acknowledged(), now, by)
+
+
+def note_verzoek(tx: Transaction, name: EventName, verzoek: Verzoek, now: datetime, data: Mapping[str, Fact]) -> None:
+    """Append an event about a request to the AbonnementService."""
+    own: dict[str, Fact] = {"verzoek_id": str(verzoek.aanvraag.verzoek_id), **data}
+    tx.add_event(_event(now, name, own, oin=verzoek.aanvraag.oin, message_id=verzoek.message_id))
+    log.info(name, extra={"verzoek_id": own["verzoek_id"]})
 
 
 # Figures

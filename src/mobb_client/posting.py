@@ -356,7 +356,7 @@ class Posting:
     def _answered(self, message: StoredMessage, outcome: Outcome) -> Answered:
         """Return what an outcome does to a message. Source: `digikoppeling-ebms2` f.3."""
         match outcome:
-            case Signal() if message.kind == "letters":
+            case Signal() if message.kind != "signal":
                 return self._receiving.read_response(message, outcome.content_type, outcome.body)
             case Accepted() | Signal():
                 return Answered(events=(_accepted(message),))

@@ -275,12 +275,25 @@ class Receiving:
         """Judge, verify, store and acknowledge a business message: a result."""
         try:
             route = judging.judge(incoming, message)
-            results = judging.results_in(incoming)
+            apply = self._effect_of(incoming)
             written = self._acknowledge(incoming, message, route)
         except ProtocolError as error:
             return self._refuse(incoming, error)
         except ConfigurationError as error:
             return self._fail(incoming, error)
+        return self._settle(incoming, written, apply)
+
+    def _effect_of(self, incoming: Incoming) -> Callable[[Transaction], object]:
+        """Read what a business message brings, and return what that does.
+
+        Raises:
+            ProtocolError: it cannot be read, or it answers nothing.
+        """
+        if judging.is_antwoord(incoming):
+            with self._outbox.transaction() as tx:
+                verzoek, octets = judging.antwoord_in(incoming, tx.register.verzoeken())
+            return lambda tx: ledger.keep_antwoord(tx, verzoek, octets, incoming.message_id, incoming.now)
+        results = judging.results_in(incoming)
         origin = ledger.Origin(
             message_id=incoming.message_id,
             cpa_id=incoming.header.cpa_id,
@@ -293,7 +306,7 @@ class Receiving:
             for result in results:
                 ledger.apply_result(tx, result, origin, incoming.now)
 
-        return self._settle(incoming, written, apply)
+        return apply
 
     def _acknowledge(self, incoming: Incoming, message: UserMessage, route: Route) -> _Written:
         """Write the acknowledgment that the message asks for, signed when it asks for that."""

@@ -84,13 +84,13 @@ class Sender:
         """Tell whether a TLS client may deliver at our endpoint. Source: `digikoppeling-ebms2` f.4 rule 8."""
         return not self.peers or (peer is not None and peer.oin in self.peers)
 
-    def route(self, now: datetime) -> Route:
-        """Return the route of the batches at one aware moment.
+    def route(self, now: datetime, action: str | None = None) -> Route:
+        """Return the route of the batches, or of another action, at one aware moment.
 
         Raises:
             ConfigurationError: what in the CPA, the key or the certificate forbids sending, all of it.
         """
-        found = self.cpa.resolve(self.action, party=self.party, now=now)
+        found = self.cpa.resolve(action or self.action, party=self.party, now=now)
         keys = self._key_findings(found.route, now) if found.route else ()
         forbidding = [finding for finding in (*found.errors, *keys) if finding.severity == "error"]
         if found.route is None or forbidding:
@@ -115,9 +115,10 @@ class Sender:
         intake = Intake((self,), now)
         accepted = (bericht for bericht in berichten if intake.take(bericht))
         for batch in batches(accepted, oin=self.oins[0], aanmaakdatum=now, new_id=new_id, regels=self.regels):
-            yield Outgoing(sender=self, batch=batch, message=self._compose(route, now, new_id), route=route)
+            yield Outgoing(sender=self, batch=batch, message=self.compose(route, now, new_id), route=route)
 
-    def _compose(self, route: Route, now: datetime, new_id: Callable[[], UUID]) -> UserMessage:
+    def compose(self, route: Route, now: datetime, new_id: Callable[[], UUID]) -> UserMessage:
+        """Return what the envelope of a message with one payload says, ``1.<MessageId>`` by its Content-ID."""
         message_id = f"{new_id()}@{route.our_host}"
         return agreement.compose(
             route,
@@ -126,6 +127,18 @@ class Sender:
             conversation_id=str(new_id()),
             timestamp=now,
         )
+
+    def signer(self, route: Route) -> packet.Signer | None:
+        """Return who signs, exactly when the CPA asks for it: what should be signed is never written unsigned.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        if route.signing is None:
+            return None
+        if self.identity is None:
+            raise ConfigurationError(_KEY_NEEDED)
+        return packet.Signer(self.identity, route.signing)
 
     def _key_findings(self, route: Route, now: datetime) -> Iterable[Finding]:
         if route.signing is None:
@@ -258,7 +271,7 @@ class Outgoing:
             write=lambda pass_on: documents.append(write_berichten(self.batch, pass_on)),
             content_type=self.sender.payload_type,
         )
-        written = packet.write(self.message, [payload], sink, self._signer())
+        written = packet.write(self.message, [payload], sink, self.sender.signer(self.route))
         return Written(packet=written, document=documents[0])
 
     def changed(self) -> dict[str, FieldError]:
@@ -269,14 +282,6 @@ class Outgoing:
         """Return the same message without some of its letters, or None when no letter is left."""
         kept = tuple(bericht for bericht in self.batch.berichten if bericht.kenmerk not in kenmerken)
         return replace(self, batch=replace(self.batch, berichten=kept)) if kept else None
-
-    def _signer(self) -> packet.Signer | None:
-        """Sign exactly when the CPA asks for it: what should be signed is never written unsigned."""
-        if self.route.signing is None:
-            return None
-        if self.sender.identity is None:
-            raise ConfigurationError(_KEY_NEEDED)
-        return packet.Signer(self.sender.identity, self.route.signing)
 
 
 def _changed(bericht: Bericht) -> FieldError | None:

@@ -81,6 +81,13 @@ ABONNEMENTEN: dict[str, Entry] = {
         do_en="the letter waits: set validatie_url, or ask with `mobb abonnementen check` or `request`",
         do_nl="de brief wacht: stel validatie_url in, of vraag het met `mobb abonnementen check` of `request`",
     ),
+    "abonnementen.no-earlier": entry(
+        en="an earlier request that was answered, or a moment since when",
+        nl="een eerder verzoek dat beantwoord is, of een moment sinds wanneer",
+        source=_A,
+        do_en="ask for all subscribers once, or give `sinds`",
+        do_nl="vraag eenmaal alle abonnees op, of geef `sinds`",
+    ),
     "abonnementen.no-wus": entry(
         en="an endpoint of the BerichtenboxValidatieService",
         nl="een endpoint van de BerichtenboxValidatieService",

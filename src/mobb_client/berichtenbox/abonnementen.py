@@ -200,6 +200,7 @@ class Verzoek:
         verwerkt: when its answer was put into the register.
         aantal: how many BSNs it lists; 0 for the other variants.
         feiten: how many facts the answer gave, once it was read.
+        gemeld: when was told that the answer stays away, or cannot be read.
     """
 
     aanvraag: Aanvraag
@@ -210,6 +211,7 @@ class Verzoek:
     verwerkt: datetime | None = None
     aantal: int = 0
     feiten: int = 0
+    gemeld: datetime | None = None
 
     def is_late(self, now: datetime) -> bool:
         """Tell whether the answer should have been here. Source: `berichtenbox` d.2, four hours."""

@@ -373,7 +373,7 @@ class SqlOutbox(ABC):
             which, ids = db.among("cpa_id", cpa_ids)
             found = db.rows(
                 f"SELECT parts FROM mobb_message WHERE {' AND '.join(('next_attempt <= ?', which, *only))}"
-                f" AND worker IS NULL ORDER BY kind = 'letters', next_attempt, number LIMIT 1{db.skipping}",
+                f" AND worker IS NULL ORDER BY kind <> 'signal', next_attempt, number LIMIT 1{db.skipping}",
                 (moment(now), ids, *only.values()),
             )
             if not found:

@@ -27,7 +27,7 @@ from mobb_client.errors import Finding
 Key = tuple[OIN, str]
 """What names a letter: the OIN it is sent for, and the caller's kenmerk (`Aflevering.key`)."""
 
-MessageKind = Literal["letters", "signal"]
+MessageKind = Literal["letters", "request", "signal"]
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,8 @@ class StoredMessage:
 
     Args:
         message_id: its MessageId.
-        kind: ``letters`` for a batch; ``signal`` for an acknowledgment, error or pong of ours, which is sent once.
+        kind: ``letters`` for a batch; ``request`` for one to the AbonnementService; ``signal`` for an acknowledgment,
+            error or pong of ours, which is sent once.
         cpa_id: the CPA it travels under.
         message: what its envelope says, to match answers with; None for a signal.
         policy: when to send again; None for best effort, and for signals.
@@ -131,6 +132,10 @@ class EventName(StrEnum):
     MESSAGE_ALARM = "message.alarm"
     RESULT_RECEIVED = "result.received"
     RESULT_ODD = "result.odd"
+    ABONNEMENTEN_RECEIVED = "abonnementen.received"
+    ABONNEMENTEN_STORED = "abonnementen.stored"
+    ABONNEMENTEN_ODD = "abonnementen.odd"
+    ABONNEMENTEN_LATE = "abonnementen.late"
     INCOMING_REFUSED = "incoming.refused"
     INCOMING_ANSWERED = "incoming.answered"
     SENDER_BLOCKED = "sender.blocked"

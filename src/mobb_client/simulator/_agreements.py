@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 from xml.sax.saxutils import escape, quoteattr
 
+from mobb_client.simulator._abonnementen import REQUEST, RESULT
+
 Profile = Literal["osb-be", "osb-rm", "osb-be-s", "osb-rm-s", "osb-be-e", "osb-rm-e"]
 HashName = Literal["sha1", "sha256", "sha384", "sha512"]
 Requested = Literal["always", "never", "perMessage"]
@@ -41,7 +43,8 @@ class Terms:
     """What a CPA says beside its profile. Durations as in XML Schema; moments are aware.
 
     `signature_hash` is that of the signature algorithm, when it is another than that of the digests; `ack_signature` is
-    ``always`` in the signed reliable profiles unless given; `start` and `end` follow from the moment of making.
+    ``always`` in the signed reliable profiles unless given; `start` and `end` follow from the moment of making. With
+    `abonnementen` the CPA has the actions of the AbonnementService too.
     """
 
     cpa_id: str | None = None
@@ -65,6 +68,7 @@ class Terms:
     receiver_role: str = "SP"
     request: str = "GLOBE-R-BV-Request"
     result: str = "GLOBE-R-BV-Result"
+    abonnementen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,24 +179,42 @@ def _type(value: str | None) -> str:
 def _role(draft: Draft, side: str) -> str:
     terms = draft.terms
     role = {"A": terms.sender_role, "B": terms.receiver_role}[side]
-    sends, receives = {"A": ("Request", "Result"), "B": ("Result", "Request")}[side]
-    other = {"A": "B", "B": "A"}[side]
     return f"""\
 <tns:CollaborationRole>
 <tns:ProcessSpecification tns:name="Berichtenbox" tns:version="2.0" xlink:href="https://localhost/process"/>
 <tns:Role tns:name={quoteattr(role)} xlink:href="https://localhost/role"/>
 <tns:ServiceBinding>
 <tns:Service{_type(terms.service_type)}>{escape(terms.service)}</tns:Service>
-<tns:CanSend>{_action(draft, f"{side}_Sends_{sends}", side, sends)}\
-<tns:OtherPartyActionBinding>{other}_Receives_{sends}</tns:OtherPartyActionBinding></tns:CanSend>
-<tns:CanReceive>{_action(draft, f"{side}_Receives_{receives}", side, receives)}\
-<tns:OtherPartyActionBinding>{other}_Sends_{receives}</tns:OtherPartyActionBinding></tns:CanReceive>
+{_bindings(draft, side)}
 </tns:ServiceBinding>
 </tns:CollaborationRole>"""
 
 
+def _bindings(draft: Draft, side: str) -> str:
+    """Write what a party can send, and behind it what it can receive, as the schema of CPAs wants it."""
+    services = ("", "Abonnement") if draft.terms.abonnementen else ("",)
+    other = {"A": "B", "B": "A"}[side]
+    sends, receives = {"A": ("Request", "Result"), "B": ("Result", "Request")}[side]
+    can_send = (
+        f"""<tns:CanSend>{_action(draft, f"{side}_Sends_{service}{sends}", side, f"{service}{sends}")}\
+<tns:OtherPartyActionBinding>{other}_Receives_{service}{sends}</tns:OtherPartyActionBinding></tns:CanSend>"""
+        for service in services
+    )
+    can_receive = (
+        f"""<tns:CanReceive>{_action(draft, f"{side}_Receives_{service}{receives}", side, f"{service}{receives}")}\
+<tns:OtherPartyActionBinding>{other}_Sends_{service}{receives}</tns:OtherPartyActionBinding></tns:CanReceive>"""
+        for service in services
+    )
+    return "\n".join((*can_send, *can_receive))
+
+
 def _action(draft: Draft, name: str, side: str, action: str) -> str:
-    wanted = {"Request": draft.terms.request, "Result": draft.terms.result}[action]
+    wanted = {
+        "Request": draft.terms.request,
+        "Result": draft.terms.result,
+        "AbonnementRequest": REQUEST,
+        "AbonnementResult": RESULT,
+    }[action]
     security = "transient-and-persistent" if draft.signed else "transient"
     confidential = "transient-and-persistent" if draft.encrypted else "transient"
     signed = str(draft.signed).lower()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -85,6 +85,18 @@ class Agreement:
     sender: Party
     request: Leg
     result: Leg
+    other: Agreement | None = None
+    """The same CPA for the AbonnementService, when it has that."""
+
+    def by(self, action: str) -> Agreement:
+        """Return the agreement as it holds for an action."""
+        return self.other if self.other is not None and self.other.request.action == action else self
+
+    @classmethod
+    def both(cls, data: bytes, *, request: str, result: str, other: tuple[str, str] | None) -> Agreement:
+        """Read a CPA document that may hold two services, the second by its request and its result."""
+        first = cls.read(data, request=request, result=result)
+        return replace(first, other=cls.read(data, request=other[0], result=other[1])) if other else first
 
     @classmethod
     def read(cls, data: bytes, *, request: str = "GLOBE-R-BV-Request", result: str = "GLOBE-R-BV-Result") -> Agreement:

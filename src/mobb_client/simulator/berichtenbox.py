@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+from mobb_client.simulator._abonnementen import REQUEST, RESULT, Abonnementendienst
 from mobb_client.simulator._body import Body, blocks_of
 from mobb_client.simulator._certificates import Pair, issue
 from mobb_client.simulator._cpa import Agreement
@@ -89,6 +90,7 @@ class Berichtenbox(Logius):
         stranger: a key and certificate that are in no CPA.
         wire: posts to the box.
         validatie: the service that says who is subscribed.
+        abonnementen: the one that says it of many, where the terms of the CPAs have it.
 
     Raises:
         ValueError: an encrypted profile, or a synchronous one that is not reliable.
@@ -127,6 +129,7 @@ class Berichtenbox(Logius):
         self.validatie = Validatiedienst(
             self.is_subscribed, knows=lambda oin: oin in self.globe.oins, active=lambda: self.globe.berichttypes
         )
+        self.abonnementen: Abonnementendienst = Abonnementendienst(self.is_subscribed, self.globe.outcomes.keys)
         self.wire = Wire(self)
 
     # The agreement
@@ -170,7 +173,9 @@ class Berichtenbox(Logius):
         terms = self._terms
         for profile in CLEAR_PROFILES:
             for sync in {False, profile in CLEAR_SYNC_PROFILES}:
-                yield Agreement.read(self.cpa(profile, sync=sync), request=terms.request, result=terms.result)
+                other = (REQUEST, RESULT) if terms.abonnementen else None
+                document = self.cpa(profile, sync=sync)
+                yield Agreement.both(document, request=terms.request, result=terms.result, other=other)
 
     # What becomes of letters
 

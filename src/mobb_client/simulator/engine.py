@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from mobb_client.simulator import _document, _envelope, _mime, _result, _signature, _templates
+from mobb_client.simulator._abonnementen import REQUEST, Abonnementendienst
 from mobb_client.simulator._body import IN_MEMORY, Body, Part
 from mobb_client.simulator._checks import check_acknowledgment, check_manifest, check_message, check_signal
 from mobb_client.simulator._complaints import EMPTY, SOAP_FAULT, Complaint, Fault, UnreadableError
@@ -77,6 +78,7 @@ class Logius(Faults):
         self.deliveries: list[Delivery] = []
         self.signals: list[tuple[str, str]] = []
         self.answers_status = False
+        self.abonnementen: Abonnementendienst | None = None
         self._agreements = {one.cpa_id: one for one in agreements}
         self._writer = Writer(signer, stranger, new_id)
         self._now = now
@@ -215,7 +217,7 @@ class Logius(Faults):
             raise UnreadableError(Fault("header.cpa-id", "an unknown CPAId", SOAP_FAULT))
         if peer is not None and peer not in agreement.sender.certificates:
             raise UnreadableError(Fault("tls.certificate", "a client certificate of somebody else", SOAP_FAULT))
-        return agreement
+        return agreement.by(envelope.action)
 
     # Letters
 
@@ -293,6 +295,10 @@ class Logius(Faults):
         parts = list(came.payloads.values())
         if len(parts) != 1:
             self._complain(came.envelope.message_id, [Fault("message.payloads", "letters come in one payload")])
+        if came.agreement.request.action == REQUEST and parts and self.abonnementen is not None:
+            dienst = self.abonnementen
+            yield Result(dienst.after, dienst.gzipped, (), 0), dienst.answer(bytes(parts[0]))
+            return
         document = _document.read(parts[0] if parts else Part(b"", 0, 0))
         self._complain(came.envelope.message_id, document.faults)
         now = came.asked.now
