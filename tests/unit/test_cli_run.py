@@ -82,7 +82,7 @@ def test_stopped(place: Place) -> None:
         "--json",
     )
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert {line["schema"] for line in lines} == {"mobb.run/1"}
+    assert {line["schema"] for line in lines} == {"mobb.run/1", "mobb.run-plan/1"}
     assert (lines[-1]["phase"], lines[-1]["rows"], lines[-1]["closes"]) == ("done", 3, True)
     document = json.loads(place.run("stop", "aanslag", "--oin", "00000099000000001000", "--json").stdout)
     assert document["holds"] == [{"why": "stop", "oin": "00000099000000001000"}]
@@ -126,3 +126,18 @@ def test_report(place: Place) -> None:
         assert all(files[name] == before[name] for name in before if name.endswith(".csv"))
         before = files
     assert len(before["papier-1-laat.csv"].splitlines()) == 2
+
+
+def test_plan(place: Place) -> None:
+    """Said before anything is stored: twice the same, and then there is no run."""
+    for _ in range(2):
+        result = place.run("start", "aanslag", place.letters, "--dry-run", "--json")
+        document = json.loads(result.stdout)
+        assert (result.exit_code, document["schema"], document["batches"]) == (0, "mobb.run-plan/1", 1)
+    result = place.run("start", "aanslag", place.letters, "--dry-run", "--window", "21:00-06:00")
+    assert "3: letters 2, again 1, refused 0" in result.stdout
+    assert "assumed" in result.stdout
+    assert place.run("status", "aanslag").exit_code in {2, 4}
+    bad = write_letters(place.folder / "bad.csv", [row("a", "123")])
+    result = place.run("start", "aanslag", str(bad))
+    assert (result.exit_code, "plan.empty" in result.output) == (2, True)

@@ -70,4 +70,32 @@ RUNS: Final[dict[str, Entry]] = {
         do_en="put the first file back and resume; start another run, under another name, with the new one",
         do_nl="zet het eerste bestand terug en hervat; start met het nieuwe een andere run, onder een andere naam",
     ),
+    "plan.empty": entry(
+        en="an input with at least one letter that can go",
+        nl="een invoer met ten minste één brief die verstuurd kan worden",
+        source=_DESIGN,
+        do_en="look with `mobb preflight` at what is wrong with the rows",
+        do_nl="kijk met `mobb preflight` wat er aan de regels mankeert",
+    ),
+    "plan.disk": entry(
+        en="{limit} octets free on the disk of the outbox, for the letters of this run",
+        nl="{limit} octetten vrij op de schijf van de outbox, voor de brieven van deze run",
+        source=_DESIGN,
+        do_en="make room, or put the outbox on a larger disk, and start again",
+        do_nl="maak ruimte, of zet de outbox op een grotere schijf, en start opnieuw",
+    ),
+    "plan.expires": entry(
+        en="CPA, keys and certificates that are valid until the run has ended",
+        nl="CPA, sleutels en certificaten die geldig zijn tot de run klaar is",
+        source="PKIoverheid; Digikoppeling Koppelvlakstandaard ebMS2: Start and End of the CPA",
+        do_en="replace what expires before you start, or start so early that the run ends before",
+        do_nl="vervang wat verloopt voordat u start, of start zo vroeg dat de run eerder klaar is",
+    ),
+    "plan.aanmaakdatum": entry(
+        en="a batch that is offered within {limit} days of its AanmaakDatum",
+        nl="een batch die binnen {limit} dagen na zijn AanmaakDatum wordt aangeboden",
+        source="GLOBE: AanmaakDatumLigtTeVerInHetVerleden",
+        do_en="agree on a shorter PersistDuration in the CPA",
+        do_nl="spreek in de CPA een kortere PersistDuration af",
+    ),
 }

@@ -22,6 +22,7 @@ from mobb_client.outbox.contract import Hold, Outbox
 from mobb_client.runs import outcomes
 from mobb_client.runs import run as runs
 from mobb_client.runs.night import summary_html
+from mobb_client.runs.plan import Plan, plan
 from mobb_client.runs.report import appearing
 from mobb_client.runs.run import Balance, Phase, Progress, Run, Until
 from mobb_client.runs.window import ZONE, Window
@@ -59,6 +60,7 @@ def command() -> None:
 @click.argument("letters", type=_given.FILE)
 @_given.settings_option
 @click.option("--window", metavar="FROM-TO", help="Send between these times only, in Dutch time: 21:00-06:00.")
+@click.option("--dry-run", is_flag=True, help="Say what it will take, and what is in its way; store and send nothing.")
 @click.option(
     "--paper-early",
     type=_OUT,
@@ -76,6 +78,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     letters: Path,
     settings_file: Path,
     window: str | None,
+    dry_run: bool,
     paper_early: Path | None,
     listen: str | None,
     until: Until,
@@ -85,11 +88,18 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     """Start a run of the rows in LETTERS, and carry it out.
 
     A row that is refused does not stop the others: it is on the desk, or in the report when no letter can have its
-    kenmerk. The same file or the same name is not started twice.
+    kenmerk. The same file or the same name is not started twice. First it says what the night will take; what cannot
+    end well (a certificate that expires before the end, a disk that is too small) is not begun.
     """
     night = _Night(settings_file, listen, until, poll, as_json)
     at = _window(window)
     with night.client() as client:
+        runs.check_new(client.outbox, name, letters)
+        found = plan(letters, client.senders, client.outbox, client.now(), window=at)
+        _print_plan(found, name, as_json)
+        if dry_run:
+            ctx.exit(2 if found.errors else 1 if found.refused_rows else 0)
+        found.check()
         runs.begin(client.outbox, name, letters, client.now(), at)
         ctx.exit(night.carry_out(client, name, lambda: _write_early(client, name, paper_early)))
 
@@ -220,6 +230,53 @@ def _opened(settings: Settings, *, read_only: bool) -> Iterator[Outbox]:
 
 def _exit_code(balance: Balance) -> int:
     return 0 if balance.closes and not balance.human else 1
+
+
+def _print_plan(found: Plan, name: str, as_json: bool) -> None:
+    """Say what a run will take; its errors are told when it is refused, or here."""
+    if as_json:
+        _show.line("run-plan", **_plan_json(found, name))
+        return
+    speed = f"{_show.size(int(found.bytes_per_second))}/s, {'measured' if found.is_measured else 'assumed'}"
+    free = "" if found.disk_free is None else f" of {_show.size(found.disk_free)} free"
+    _show.heading(f"plan of run {name}")
+    _show.table(
+        [
+            (
+                "rows",
+                f"{found.rows:,}: letters {found.letters:,}, again {found.again:,}, refused {found.refused_rows:,}",
+            ),
+            *((str(oin), _show.count(count, "letter")) for oin, count in found.by_oin.items()),
+            ("messages", f"{found.batches:,}, together {_show.size(found.octets)}"),
+            ("sent", f"from {_local(found.starts)} to about {_local(found.ends)}, at {speed}"),
+            ("disk", f"{_show.size(found.disk_needed)}{free}"),
+            *((f"refused {code}", str(count)) for code, count in found.refused.most_common()),
+        ]
+    )
+    for one in found.findings:
+        _show.finding(one, f"{one.severity}: ")
+
+
+def _plan_json(found: Plan, name: str) -> dict[str, object]:
+    plain = (
+        "rows",
+        "letters",
+        "again",
+        "refused_rows",
+        "batches",
+        "octets",
+        "bytes_per_second",
+        "is_measured",
+        "starts",
+    )
+    more = ("ends", "disk_needed", "disk_free")
+    return {
+        "run": name,
+        **{one: getattr(found, one) for one in (*plain, *more)},
+        "refused": dict(found.refused),
+        "by_oin": {str(oin): count for oin, count in found.by_oin.items()},
+        "findings": [one.as_dict() for one in found.findings],
+    }
 
 
 # Carried out

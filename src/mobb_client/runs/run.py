@@ -144,6 +144,27 @@ def find(outbox: Outbox, name: str) -> StoredRun:
     raise ConfigurationError(Finding("run.unknown", field="name", measure=f"{len(name)} characters"))
 
 
+def check_new(outbox: Outbox, name: str, source: Path) -> tuple[str, int]:
+    """Make sure that a run of this name and input can begin; return the SHA-256 of the input and its octets.
+
+    Raises:
+        ConfigurationError: as `begin`.
+    """
+    if not _NAME.fullmatch(name) or looks_like_bsn(name):
+        measure = f"{len(name)} characters"
+        raise ConfigurationError(Finding("run.name", field="name", measure=measure, limit=MOST_OF_NAME))
+    sha256, size = intake.fingerprint(source)
+    for run in outbox.runs():
+        if name == run.name:
+            code = "run.exists" if run.sha256 == sha256 else "run.name-used"
+        elif run.sha256 == sha256:
+            code = "run.same-input"
+        else:
+            continue
+        raise ConfigurationError(Finding(code, field="name", measure=f"run {run.name}, {_done(outbox, run.name)}"))
+    return sha256, size
+
+
 def begin(outbox: Outbox, name: str, source: Path, now: datetime, window: Window | None = None) -> StoredRun:
     """Store a new run, of which nothing is read yet; return it.
 
@@ -151,11 +172,7 @@ def begin(outbox: Outbox, name: str, source: Path, now: datetime, window: Window
         ConfigurationError: its name or its input is that of another run (``run.exists``, ``run.name-used``,
             ``run.same-input``), the name cannot be used, or the file cannot be read.
     """
-    if not _NAME.fullmatch(name) or looks_like_bsn(name):
-        raise ConfigurationError(
-            Finding("run.name", field="name", measure=f"{len(name)} characters", limit=MOST_OF_NAME)
-        )
-    sha256, size = intake.fingerprint(source)
+    sha256, size = check_new(outbox, name, source)
     made = StoredRun(
         name=name,
         source=str(source.absolute()),
@@ -165,15 +182,9 @@ def begin(outbox: Outbox, name: str, source: Path, now: datetime, window: Window
         first_event=outbox.last_event(),
         window=None if window is None else str(window),
     )
-    others = [run for run in outbox.runs() if sha256 == run.sha256 and name != run.name]
     with outbox.transaction() as tx:
-        known = tx.run(name)
-        if known is not None:
-            code = "run.exists" if known.sha256 == sha256 else "run.name-used"
-            raise ConfigurationError(Finding(code, field="name", measure=f"run {name}, {_done(outbox, name)}"))
-        if others:
-            measure = f"run {others[0].name}, {_done(outbox, others[0].name)}"
-            raise ConfigurationError(Finding("run.same-input", field="letters", measure=measure))
+        if tx.run(name) is not None:  # somebody else was faster
+            raise ConfigurationError(Finding("run.exists", field="name", measure=f"run {name}"))
         tx.put_run(made)
     return made
 

@@ -1,0 +1,296 @@
+"""What a run will take, and why it cannot end well, before anything is stored or sent.
+
+The input is read once, as a stream. Nothing is promised: speed is that of an earlier run on this outbox, or an
+assumption that is said to be one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from mobb_client.berichtenbox.bericht import Bericht
+from mobb_client.berichtenbox.globe import SIZE_OF_EMPTY, size_of
+from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.berichtenbox.regels import Regels
+from mobb_client.berichtenbox.rows import Row, read_rows
+from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, Severity
+from mobb_client.outbox.contract import Outbox
+from mobb_client.pki.certificate import Certificate
+from mobb_client.runs.run import RESERVE
+from mobb_client.runs.window import ZONE, Window
+from mobb_client.sender import Intake, Sender
+
+ASSUMED: Final = 2_000_000
+"""Octets a second, when no run on this outbox has measured it: what a line of 16 Mbit/s carries."""
+ROW_BYTES: Final = 6_000
+"""What a letter takes in the outbox besides its attachments: content, way, events, rows and indexes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will take.
+
+    Args:
+        rows: in the input.
+        letters: that can go.
+        again: rows whose kenmerk came before: repeats, or refused because they differ.
+        refused: how many rows break which rule; a row may break several.
+        refused_rows: how many rows those are.
+        by_oin: letters of each organisation.
+        batches: messages that they make.
+        octets: of all documents, and so about of what goes over the line.
+        bytes_per_second: how fast they go.
+        is_measured: whether an earlier run measured that.
+        starts: when the first letter may go.
+        ends: when the last one has gone.
+        disk_needed: octets on the outbox's disk, the reserve not counted.
+        disk_free: octets that are free there; None when that is another machine's.
+        findings: why it cannot end well (errors), and what to look at (warnings).
+    """
+
+    rows: int
+    letters: int
+    again: int
+    refused: Counter[str]
+    refused_rows: int
+    by_oin: Counter[OIN]
+    batches: int
+    octets: int
+    bytes_per_second: float
+    is_measured: bool
+    starts: datetime
+    ends: datetime
+    disk_needed: int
+    disk_free: int | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Why it is not to be started."""
+        return tuple(one for one in self.findings if one.severity == "error")
+
+    def check(self) -> None:
+        """Refuse what cannot end well.
+
+        Raises:
+            ConfigurationError: all reasons.
+        """
+        if self.errors:
+            raise ConfigurationError(*self.errors)
+
+
+def plan(  # noqa: PLR0913 - what a plan follows from, each by name
+    letters: Path,
+    senders: Sequence[Sender],
+    outbox: Outbox,
+    now: datetime,
+    *,
+    window: Window | None = None,
+    free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+) -> Plan:
+    """Return what a run of these letters will take when it is started now.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or its header row is wrong.
+    """
+    found = _Found(senders, now)
+    for row in _rows(letters, senders):
+        found.add(row)
+    measured = [(run.started, run.sent_bytes / run.sent_seconds) for run in outbox.runs() if run.sent_seconds]
+    speed = max(measured)[1] if measured else float(ASSUMED)
+    octets, batches = found.totals()
+    work = timedelta(seconds=octets / speed)
+    starts = window.opens(now) if window else now
+    ends = window.after(now, work) if window else now + work
+    needed = _needed(outbox, found, senders)
+    room = free(outbox.folder) if outbox.folder else None
+    used = [sender for sender in senders if found.by_oin.keys() & set(sender.oins)]
+    return Plan(
+        rows=found.rows,
+        letters=found.letters,
+        again=found.again,
+        refused=found.refused,
+        refused_rows=found.refused_rows,
+        by_oin=found.by_oin,
+        batches=batches,
+        octets=octets,
+        bytes_per_second=speed,
+        is_measured=bool(measured),
+        starts=starts,
+        ends=ends,
+        disk_needed=needed,
+        disk_free=room,
+        findings=(*_empty(found), *_disk(needed, room), *_dates(used, now, ends)),
+    )
+
+
+def _rows(path: Path, senders: Sequence[Sender]) -> Iterator[Row]:
+    try:
+        with path.open("rb") as file:
+            yield from read_rows(file, folder=path.parent, name=path.name, regels=senders[0].regels)
+    except BerichtError as error:  # the header row
+        raise ConfigurationError(*(one.finding for one in error.errors)) from None
+    except OSError as error:
+        measure = error.strerror or type(error).__name__
+        raise ConfigurationError(Finding("run.input", field="letters", measure=measure)) from None
+
+
+@dataclass(slots=True)
+class _Cut:
+    """How many batches the letters of one organisation make, cut as `batches` cuts them."""
+
+    regels: Regels
+    closed: int = 0
+    octets: int = 0
+    count: int = 0
+    size: int = SIZE_OF_EMPTY
+
+    def add(self, size: int) -> None:
+        """Count a letter."""
+        if self.count and (self.count >= self.regels.batch_berichten or self.size + size > self.regels.batch_bytes):
+            self.close()
+        self.count += 1
+        self.size += size
+
+    def close(self) -> None:
+        """Count the open batch."""
+        if self.count:
+            self.closed, self.octets = self.closed + 1, self.octets + self.size
+        self.count, self.size = 0, SIZE_OF_EMPTY
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is in an input. Of a letter a number is kept, and nothing else."""
+
+    senders: Sequence[Sender]
+    now: datetime
+    rows: int = 0
+    again: int = 0
+    letters: int = 0
+    refused_rows: int = 0
+    attached: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    by_oin: Counter[OIN] = field(default_factory=Counter)
+    cuts: dict[OIN, _Cut] = field(default_factory=dict)
+    keys: set[int] = field(default_factory=set)
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        self.rows += 1
+        if row.bericht is None:
+            self._refuse(row.errors)
+            return
+        try:
+            sender = Intake(self.senders, self.now).owner(row.bericht)
+        except BerichtError as error:
+            self._refuse(error.errors)
+            return
+        oin = row.bericht.oin or sender.oins[0]
+        key = hash((oin.digits, row.kenmerk))
+        if key in self.keys:
+            self.again += 1
+        elif errors := row.bericht.date_errors(self.now, sender.regels):
+            self._refuse(errors)
+        else:
+            self.keys.add(key)
+            self._count(row.bericht, oin, sender)
+
+    def _refuse(self, errors: Iterable[FieldError]) -> None:
+        self.refused_rows += 1
+        self.refused.update({error.code for error in errors})
+
+    def _count(self, bericht: Bericht, oin: OIN, sender: Sender) -> None:
+        self.letters += 1
+        self.by_oin[oin] += 1
+        self.attached += sum(bijlage.size for bijlage in bericht.bijlagen)
+        self.cuts.setdefault(oin, _Cut(sender.regels)).add(size_of(bericht))
+
+    def totals(self) -> tuple[int, int]:
+        """Return the octets of all documents, and how many there are."""
+        for cut in self.cuts.values():
+            cut.close()
+        return sum(cut.octets for cut in self.cuts.values()), sum(cut.closed for cut in self.cuts.values())
+
+
+def _needed(outbox: Outbox, found: _Found, senders: Sequence[Sender]) -> int:
+    """Return what is needed on disk at the same time: the rows, and what is made before it is acknowledged.
+
+    A thousand letters of each sender become messages before those are sent, so of every sender so much may lie there.
+    """
+    per_letter = sum(cut.octets for cut in found.cuts.values()) // max(found.letters, 1)
+    waiting = sum(min(sum(found.by_oin[oin] for oin in sender.oins), 1000) for sender in senders) * per_letter
+    return found.rows * ROW_BYTES + waiting if outbox.folder else 0
+
+
+def _empty(found: _Found) -> Iterator[Finding]:
+    if not found.letters:
+        yield Finding(
+            "plan.empty", field="letters", measure=f"{found.rows} rows, of which {found.refused_rows} refused"
+        )
+
+
+def _disk(needed: int, room: int | None) -> Iterator[Finding]:
+    if room is not None and room < needed + RESERVE:
+        yield Finding("plan.disk", field="outbox", measure=f"{room:,} octets", limit=f"{needed + RESERVE:,}")
+
+
+# Dates
+
+
+def _dates(senders: Iterable[Sender], now: datetime, ends: datetime) -> Iterator[Finding]:
+    for sender in senders:
+        forbidden = _forbidding(sender, now)
+        yield from forbidden
+        for one in _forbidding(sender, ends) if not forbidden else ():
+            yield Finding("plan.expires", one.field, f"{one.measure}; the run ends {_local(ends)}")
+        yield from _tls(sender, ends)
+        yield from _anchors(sender, ends)
+        yield from _resends(sender, now)
+
+
+def _forbidding(sender: Sender, at: datetime) -> tuple[Finding, ...]:
+    """Return what forbids this sender to send at a moment: CPA, key and certificates."""
+    try:
+        sender.route(at)
+    except ConfigurationError as error:
+        return error.findings
+    return ()
+
+
+def _tls(sender: Sender, ends: datetime) -> Iterator[Finding]:
+    """Find a key of the connection that expires before the run ends."""
+    identity = sender.tls or sender.identity
+    if identity is not None and identity.certificate is not None and identity.certificate.not_after < ends:
+        measure = f"valid until {_local(identity.certificate.not_after)}; the run ends {_local(ends)}"
+        yield Finding("plan.expires", f"certificate of {sender.oins[0]}", measure)
+
+
+def _anchors(sender: Sender, ends: datetime) -> Iterator[Finding]:
+    """Find out whether somebody is still trusted when the run ends: of two that overlap one is enough (B57)."""
+    gone: list[Certificate] = [anchor for anchor in sender.anchors if anchor.not_after < ends]
+    for anchor in gone:
+        measure = f"valid until {_local(anchor.not_after)}; the run ends {_local(ends)}"
+        severity: Severity = "error" if len(gone) == len(sender.anchors) else "warning"
+        yield Finding("plan.expires", f"anchor {anchor.fingerprint[:16]}", measure, severity=severity)
+
+
+def _resends(sender: Sender, now: datetime) -> Iterator[Finding]:
+    """Find a CPA that lets a batch be offered when its AanmaakDatum is too old. Source: `berichtenbox` b.2 row 4."""
+    if _forbidding(sender, now):
+        return
+    retry, most = sender.route(now).retry, timedelta(days=sender.regels.max_dagen_aanmaak)
+    persist = retry.persist if retry else None
+    if persist is not None and persist > most:
+        measure = f"{persist.days} days"
+        yield Finding("plan.aanmaakdatum", "PersistDuration", measure, limit=most.days, severity="warning")
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone(ZONE):%Y-%m-%d %H:%M}"

@@ -1,0 +1,147 @@
+"""The plan of a run: what it will take, and what cannot end well is not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.letters import pdf
+from tests.runs import Night, row, write_letters
+from tests.stores import STORES
+from tests.unit.test_runs import begin, codes, see_through
+
+from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.client import Client
+from mobb_client.errors import ConfigurationError
+from mobb_client.pki.certificate import Certificate
+from mobb_client.runs.plan import ASSUMED, Plan, plan
+from mobb_client.runs.run import RESERVE
+from mobb_client.runs.window import Window
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[Night]:
+    """Return a night on SQLite."""
+    with STORES["sqlite"](tmp_path) as store:
+        yield Night(store)
+        store.close()
+
+
+@pytest.fixture
+def client(night: Night) -> Iterator[Client]:
+    """Return a client."""
+    with night.client() as made:
+        yield made
+
+
+def planned(client: Client, path: Path, rows: list[dict[str, str]], **more: Any) -> Plan:
+    """Return the plan of rows."""
+    senders = more.pop("senders", client.senders)
+    now = more.pop("now", client.now())
+    free = more.pop("free", RESERVE * 100)
+    return plan(write_letters(path / "l.csv", rows), senders, client.outbox, now, free=lambda _: free, **more)
+
+
+def test_counts(client: Client, tmp_path: Path) -> None:
+    """Each row once; batches are cut as they will be."""
+    (tmp_path / "b.pdf").write_bytes(pdf(100_000))
+    rows = [row(f"zaak-{n}", bijlage_1="b.pdf") for n in range(25)]
+    found = planned(client, tmp_path, [*rows, row("zaak-0"), row("x", "123"), row("y", oin="00000099000000009999")])
+    assert (found.rows, found.letters, found.again, found.refused_rows) == (28, 25, 1, 2)
+    assert (found.batches, list(found.by_oin.values())) == (3, [25])
+    assert set(found.refused) == {"bsn.format", "sender.oin-unknown"}
+    assert 25 * 133_000 < found.octets < 25 * 136_000
+    assert not found.findings
+
+
+def test_batches_as_sent(night: Night, client: Client, tmp_path: Path) -> None:
+    """As many messages are made as were planned, and of the same size."""
+    found = planned(client, tmp_path, [row(f"zaak-{n}") for n in range(25)])
+    begin(night, client, tmp_path / "l.csv")
+    see_through(night, client)
+    data = [event.data for event in client.outbox.events() if event.name == "message.pending"]
+    assert len(data) == found.batches == 3
+    assert sum(int(one["payload_bytes"] or 0) for one in data) == found.octets
+
+
+def test_speed(night: Night, client: Client, tmp_path: Path) -> None:
+    """An assumption is said to be one; after a run on this outbox it is what that measured."""
+    first = planned(client, tmp_path, [row("a")])
+    assert (first.is_measured, first.bytes_per_second) == (False, ASSUMED)
+    begin(night, client, tmp_path / "l.csv")
+    seconds = iter(range(1, 10_000, 3))
+    see_through(night, client, monotonic=lambda: next(seconds))
+    again = planned(client, tmp_path, [row("b")])
+    assert again.is_measured
+    assert again.bytes_per_second != ASSUMED
+
+
+def test_window(client: Client, tmp_path: Path) -> None:
+    """It begins when the window opens."""
+    now = datetime.fromisoformat("2026-03-02T12:00:00+01:00")
+    found = planned(client, tmp_path, [row("a")], window=Window.parse("21:00-06:00"), now=now)
+    assert found.starts == datetime.fromisoformat("2026-03-02T21:00:00+01:00")
+    assert found.ends > found.starts
+
+
+def test_thirteen_days(client: Client, tmp_path: Path) -> None:
+    """Users 3: a PublicatieDatum too far ahead is refused in the plan."""
+    far = (client.now() + timedelta(days=20)).isoformat(timespec="seconds")
+    found = planned(client, tmp_path, [row("a"), row("b", publicatiedatum=far)])
+    assert (found.refused_rows, dict(found.refused)) == (1, {"publicatiedatum.ahead": 1})
+
+
+def test_nothing(client: Client, tmp_path: Path) -> None:
+    """An input without a letter is not begun; a file that is none is wrong usage."""
+    with pytest.raises(ConfigurationError) as error:
+        planned(client, tmp_path, [row("x", "123")]).check()
+    assert codes(error) == ["plan.empty"]
+    with pytest.raises(ConfigurationError) as error:
+        plan(tmp_path / "none.csv", client.senders, client.outbox, client.now())
+    assert codes(error) == ["run.input"]
+    (tmp_path / "l.csv").write_text("a,b\n")
+    with pytest.raises(ConfigurationError):
+        plan(tmp_path / "l.csv", client.senders, client.outbox, client.now())
+
+
+def test_disk(client: Client, tmp_path: Path) -> None:
+    """What does not fit on the disk beside the reserve is not begun."""
+    with pytest.raises(ConfigurationError) as error:
+        planned(client, tmp_path, [row("a")], free=RESERVE).check()
+    assert codes(error) == ["plan.disk"]
+    assert not planned(client, tmp_path, [row("a")], free=RESERVE + 100_000).findings
+
+
+def test_certificate_expires_in_the_night(night: Night, client: Client, tmp_path: Path) -> None:
+    """B57, users 3: valid when it begins and not when it ends: the plan says until when, and refuses."""
+    certificate = Certificate(night.box.material.sender.certificate)
+    (tmp_path / "b.pdf").write_bytes(pdf(400_000))
+    last = certificate.not_after - timedelta(milliseconds=500)
+    many = [row(f"zaak-{n}", bijlage_1="b.pdf") for n in range(10)]
+    found = planned(client, tmp_path, many, now=last)
+    assert "plan.expires" in {one.code for one in found.errors}
+    assert any("the run ends" in one.measure for one in found.errors)
+    with pytest.raises(ConfigurationError):
+        found.check()
+
+
+def test_anchors(night: Night, client: Client, tmp_path: Path) -> None:
+    """B57: of two anchors that overlap one is enough; when none is left the run is not begun."""
+    soon = Certificate(night.box.material.authority.certificate)
+    sender = replace(night.sender, anchors=(soon,), identity=None)
+    late = soon.not_after + timedelta(days=1)
+    found = planned(client, tmp_path, [row("a")], senders=[sender], now=late)
+    assert [one.severity for one in found.findings if one.field.startswith("anchor")] == ["error"]
+
+
+def test_senders_of_others(night: Night, client: Client, tmp_path: Path) -> None:
+    """Several organisations under one CPA have batches of their own."""
+    first, second = night.sender.oins[0], OIN("00000099000000003000")
+    sender = replace(night.sender, oin=(first, second))
+    rows = [row("a"), row("b", oin=str(second)), row("c")]
+    found = planned(client, tmp_path, rows, senders=[sender])
+    assert (dict(found.by_oin), found.batches) == ({first: 2, second: 1}, 2)
