@@ -345,7 +345,7 @@ def test_preflight(name: str, watch: Watch, tmp_path: Path) -> None:
     with watch.errors():
         for raw in split_rows(io.BytesIO(text.encode()), name=name):
             judged = judge.judge(raw)
-            watch.saw(judged.report, judged.key, judged.content)
+            watch.saw(raw, judged)
             watch.saw(row_json(judged.report), *cells_of(judged.report))
 
 

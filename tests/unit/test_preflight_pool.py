@@ -257,7 +257,7 @@ class TestValidator:
         """What a command started ends with it."""
         note = tmp_path / "pid"
         script = f"sleep 1000 & echo $! > {note}; wait"
-        judged_by(CommandValidator(("sh", "-c", script), 1))(judged)
+        judged_by(CommandValidator(("sh", "-c", script), 3))(judged)
         state = Path(f"/proc/{note.read_text().strip()}/stat")
         assert not state.exists() or state.read_text().split()[2] == "Z"
 

@@ -66,7 +66,7 @@ class RawRow:
 
     number: int
     line: int
-    content: tuple[str, ...] | str | int
+    content: tuple[str, ...] | str | int = field(repr=False)
     names: tuple[str, ...] = ()
 
 

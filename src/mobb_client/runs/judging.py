@@ -123,7 +123,7 @@ class Judged:
     report: RowReport
     key: str = ""
     content: str = ""
-    paths: tuple[tuple[str, str], ...] = ()
+    paths: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as another process is told it."""
