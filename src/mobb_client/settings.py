@@ -13,6 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from mobb_client.berichtenbox.aanvraag import Paden
+from mobb_client.berichtenbox.abonnementregels import ACTION as A_ACTION
+from mobb_client.berichtenbox.abonnementregels import RESULT_ACTION as A_RESULT_ACTION
+from mobb_client.berichtenbox.abonnementregels import Abonnementregels
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.ebms.cpa import CPA
@@ -33,7 +37,11 @@ _TABLES: Final = {"sender", "trust", "regels", "outbox", "sending", "serve"}
 _TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
-    "peers",
+    "peers", "abonnementen",
+}  # fmt: skip
+_ABONNEMENTEN_KEYS: Final = {
+    "vereist", "validatie_url", "ws_addressing", "per_minute", "action", "result_action", "geabonneerd",
+    "niet_geabonneerd",
 }  # fmt: skip
 _REGELS: Final = {
     one.name: type(getattr(STANDAARD, one.name))
@@ -289,11 +297,27 @@ class _Reader:
             "party": lambda: table.text("party", "") or None,
             "payload_type": lambda: table.text("payload_type", PAYLOAD_TYPE),
             "peers": lambda: table.texts("peers"),
+            "abonnementen": lambda: self._abonnementen(table.table("abonnementen", self), f"{where}abonnementen."),
         }
         parts = {part: self.attempt(where, step) for part, step in steps.items()}
         del parts["name"]
         make: Callable[..., Sender] = Sender
         return self.attempt(where, lambda: make(**parts, regels=regels)) if len(self._findings) == before else None
+
+    def _abonnementen(self, given: Mapping[str, object], where: str) -> Abonnementregels:
+        """Return how a sender's subscriptions are checked; without paths nothing says what answers in bulk mean."""
+        self._only(given, _ABONNEMENTEN_KEYS, where)
+        table = _Table(given)
+        paden = Paden(table.text("geabonneerd", ""), table.text("niet_geabonneerd", ""))
+        return Abonnementregels(
+            vereist=table.flag("vereist"),
+            validatie_url=table.text("validatie_url", "") or None,
+            ws_addressing=table.flag("ws_addressing"),
+            per_minute=table.number("per_minute", least=1, most=600) if "per_minute" in given else 4,
+            action=table.text("action", A_ACTION),
+            result_action=table.text("result_action", A_RESULT_ACTION),
+            mapper=paden if paden != Paden() else None,
+        )
 
     def _identity(self, table: _Table) -> Identity | None:
         if not (key := table.text("key", "")) or not self._keys:

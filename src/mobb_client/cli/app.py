@@ -28,6 +28,7 @@ from mobb_client.errors import (
 )
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a module is loaded when it is asked for
+    "abonnementen": ("abonnementen", "Who is subscribed: ask, and see what is known."),
     "build": ("build", "Letters become ebMS messages in files; no network."),
     "cpa": ("cpa", "What a CPA says."),
     "demo": ("demo", "The example letters on their way, on this machine alone."),
