@@ -104,10 +104,19 @@ class Simulator:
                 "port": lambda: served.sender_port,
                 "unsettled": lambda: len(box.unsettled),
                 "report": lambda: _report(box),
+                **self.more(box),
             }
             while True:
                 with suppress(EOFError, OSError), control.accept() as asked:
                     asked.send(answers[asked.recv()]())
+
+    def more(self, box: Berichtenbox) -> dict[str, Callable[[], object]]:  # noqa: ARG002 - for others than us
+        """Return what else can be asked of the box."""
+        return {}
+
+    def ask(self, what: str) -> Any:
+        """Ask the box."""
+        return self._ask(what)
 
     def _ask(self, what: str) -> Any:
         with ControlClient(self._address, "AF_UNIX") as control:
