@@ -1,5 +1,6 @@
 """Letters for the MijnOverheid Berichtenbox, over Digikoppeling ebMS2: the public names, nothing else."""
 
+from mobb_client.berichtenbox.abonnementregels import Abonnementregels
 from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Batch, Bericht, bericht_id
 from mobb_client.berichtenbox.bijlage import Bijlage
@@ -8,8 +9,10 @@ from mobb_client.berichtenbox.regels import Regels
 from mobb_client.client import Client
 from mobb_client.ebms.cpa import CPA
 from mobb_client.errors import (
+    ApplicationFaultError,
     BerichtError,
     ConfigurationError,
+    DependentServiceFaultError,
     FieldError,
     Finding,
     FormatError,
@@ -17,6 +20,7 @@ from mobb_client.errors import (
     OutboxError,
     ProtocolError,
     SignatureError,
+    SoapFaultError,
     TransportError,
 )
 from mobb_client.inspection import Inspection, inspect
@@ -33,7 +37,9 @@ __all__ = [
     "BSN",
     "CPA",
     "OIN",
+    "Abonnementregels",
     "Aflevering",
+    "ApplicationFaultError",
     "Batch",
     "Bericht",
     "BerichtError",
@@ -41,6 +47,7 @@ __all__ = [
     "Certificate",
     "Client",
     "ConfigurationError",
+    "DependentServiceFaultError",
     "FieldError",
     "Finding",
     "FormatError",
@@ -55,6 +62,7 @@ __all__ = [
     "Regels",
     "Sender",
     "SignatureError",
+    "SoapFaultError",
     "SqliteOutbox",
     "State",
     "TransportError",

@@ -5,6 +5,7 @@ Source: `berichtenbox` d, e; h.1 step 2.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -32,12 +33,14 @@ from mobb_client.berichtenbox.identiteit import BSN, OIN
 from mobb_client.ebms import exchange, packet
 from mobb_client.ebms.cpa import Route
 from mobb_client.ebms.message import UserMessage
-from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatError
+from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatError, OutboxError
 from mobb_client.outbox.contract import EventName, Fact, Outbox, StoredMessage
 from mobb_client.pacing import Stop, Throttle
 from mobb_client.sender import Sender
 from mobb_client.transport.wire import Wire
 from mobb_client.validating import Validator
+
+log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 10_000
 
@@ -230,15 +233,25 @@ class Abonnementen:
             while block := [*islice(stream, _AT_ONCE)]:  # block after block: nobody waits long for the store
                 with self._outbox.transaction() as tx:
                     tx.register.put(verzoek.aanvraag.oin, None, Bron.ABONNEMENTSERVICE, verzoek.gevraagd, block)
-        except FormatError as error:
-            self._tell(verzoek, EventName.ABONNEMENTEN_ODD, {"code": error.code})
+        except OutboxError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mapper is somebody else's: whatever it does, letters go on (B37)
+            log.warning("abonnementen.odd", extra={"error": type(error).__name__})
+            code = error.code if isinstance(error, FormatError) else "mapper"
+            self._tell(verzoek, EventName.ABONNEMENTEN_ODD, {"code": code})
             return False
-        done = replace(verzoek, verwerkt=self._now(), feiten=facts.count)
+        return self._finish(verzoek, facts)
+
+    def _finish(self, verzoek: Verzoek, facts: _Facts) -> bool:
+        """Note that an answer was read, and forget it; return False when another answer came, or who was faster."""
         with self._outbox.transaction() as tx:
-            tx.register.put_verzoek(done)
+            current = tx.register.verzoek(verzoek.aanvraag.verzoek_id)
+            if current is None or current.verwerkt is not None or current.beantwoord != verzoek.beantwoord:
+                return False
+            tx.register.put_verzoek(replace(current, verwerkt=self._now(), feiten=facts.count))
             tx.register.drop_antwoord(verzoek.aanvraag.verzoek_id)
-            told = {"facts": facts.count, "odd": facts.odd}
-            ledger.note_verzoek(tx, EventName.ABONNEMENTEN_STORED, done, self._now(), told)
+            told: dict[str, Fact] = {"facts": facts.count, "odd": facts.odd}
+            ledger.note_verzoek(tx, EventName.ABONNEMENTEN_STORED, verzoek, self._now(), told)
         return True
 
     def _mapper_of(self, verzoek: Verzoek) -> Mapper | None:
@@ -247,8 +260,10 @@ class Abonnementen:
 
     def _tell(self, verzoek: Verzoek, name: EventName, data: Mapping[str, Fact]) -> None:
         """Write down once that something is wrong with a request."""
-        if verzoek.gemeld is None:
-            with self._outbox.transaction() as tx:
+        if verzoek.gemeld is not None:
+            return
+        with self._outbox.transaction() as tx:
+            if tx.register.verzoek(verzoek.aanvraag.verzoek_id) == verzoek:  # else an answer came, or it was told
                 tx.register.put_verzoek(replace(verzoek, gemeld=self._now()))
                 ledger.note_verzoek(tx, name, verzoek, self._now(), data)
 

@@ -420,7 +420,8 @@ def keep_antwoord(tx: Transaction, verzoek: Verzoek, octets: bytes, by: str, now
         by: MessageId of what brought it.
         now: when.
     """
-    tx.register.put_verzoek(replace(verzoek, beantwoord=now, verwerkt=None), octets)
+    current = tx.register.verzoek(verzoek.aanvraag.verzoek_id) or verzoek
+    tx.register.put_verzoek(replace(current, beantwoord=now, verwerkt=None, gemeld=None), octets)
     note_verzoek(tx, EventName.ABONNEMENTEN_RECEIVED, verzoek, now, {"by": by, "bytes": len(octets)})
     if (sent := tx.message(verzoek.message_id)) is not None:
         advance(tx, sent, exchange.Acknowledged(), now, by)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -217,6 +218,38 @@ class TestAnswer:
         bulk.client.send_due()
         (told,) = bulk.events(EventName.ABONNEMENTEN_STORED)
         assert (told.data["facts"], told.data["odd"]) == (2, 2)
+
+    def test_mapper_fails(self, bulk: Bulk) -> None:
+        """B37: a mapper that raises stops no letter, and the answer is there for a better one."""
+
+        def broken(*_: object) -> Iterator[tuple[str, bool]]:
+            yield YES, True
+            raise ValueError(f"nothing but {YES}")
+
+        bulk.rules(mapper=broken).ask(YES)
+        bulk.answered()
+        assert [event.data["code"] for event in bulk.events(EventName.ABONNEMENTEN_ODD)] == ["mapper"]
+        bulk.rules()
+        assert bulk.client.abonnementen.process() == 1
+
+    def test_late_and_answered_at_once(self, bulk: Bulk) -> None:
+        """B43: an answer that comes while somebody tells that it is late is not lost."""
+        asked = bulk.ask(YES)
+        bulk.answered()
+        bulk.client.abonnementen._tell(asked, EventName.ABONNEMENTEN_LATE, {})
+        assert bulk.client.abonnementen.verzoeken()[0].feiten == 1
+        assert not bulk.events(EventName.ABONNEMENTEN_LATE)
+
+    def test_no_bsn_in_the_log(self, bulk: Bulk, caplog: pytest.LogCaptureFixture) -> None:
+        """At any level: no BSN in a log or an event, by WUS or in bulk."""
+        caplog.set_level(logging.DEBUG)
+        bulk.rules(vereist=True, validatie_url=bulk.box.validatie_url).ask(YES, NO)
+        bulk.answered()
+        bulk.box.validatie.down_next(YES)
+        bulk.client.enqueue([letter(bsn, f"zaak-{at}") for at, bsn in enumerate((YES, NO, OTHER))])
+        bulk.client.send_due()
+        told = caplog.text + repr([vars(one) for one in caplog.records]) + repr(bulk.client.events())
+        assert not [bsn for bsn in (YES, NO, OTHER) if bsn in told]
 
     def test_twice(self, bulk: Bulk) -> None:
         """B42: an answer that comes again has no second effect."""

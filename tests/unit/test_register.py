@@ -116,6 +116,8 @@ class TestRequests:
                 tx.register.put_verzoek(one)
         with outbox.transaction() as tx:
             assert tx.register.verzoeken() == [done, verzoek(1)]
+            assert tx.register.verzoek(VERZOEK) == done
+            assert tx.register.verzoek(UUID(int=9)) is None
 
     def test_answer(self, outbox: Outbox) -> None:
         """As it came, octet for octet, until it is dropped."""

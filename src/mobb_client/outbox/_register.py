@@ -99,8 +99,14 @@ class SqlRegister:
 
     def verzoeken(self) -> Sequence[Verzoek]:
         """Return every request, oldest first."""
-        found = self._db.rows(f"SELECT parts FROM mobb_verzoek ORDER BY gevraagd, verzoek_id{self._db.locking}")
+        found = self._db.rows("SELECT parts FROM mobb_verzoek ORDER BY gevraagd, verzoek_id")
         return [from_json(Verzoek, parts) for (parts,) in found]
+
+    def verzoek(self, verzoek_id: UUID) -> Verzoek | None:
+        """Return one request, locked."""
+        query = f"SELECT parts FROM mobb_verzoek WHERE verzoek_id = ?{self._db.locking}"
+        found = self._db.rows(query, (str(verzoek_id),))
+        return from_json(Verzoek, found[0][0]) if found else None
 
     def antwoord(self, verzoek_id: UUID) -> bytes | None:
         """Return the answer to a request, as it came."""
@@ -219,6 +225,10 @@ class MemoryRegister:
     def verzoeken(self) -> Sequence[Verzoek]:
         """Return every request, oldest first."""
         return sorted(self._tables.verzoeken.values(), key=lambda one: (one.gevraagd, str(one.aanvraag.verzoek_id)))
+
+    def verzoek(self, verzoek_id: UUID) -> Verzoek | None:
+        """Return one request."""
+        return self._tables.verzoeken.get(verzoek_id)
 
     def antwoord(self, verzoek_id: UUID) -> bytes | None:
         """Return the answer to a request."""

@@ -299,7 +299,10 @@ class Register(Protocol):
         """Store a request, new or changed, and its answer as it came when there is one."""
 
     def verzoeken(self) -> Sequence[Verzoek]:
-        """Return every request, oldest first."""
+        """Return every request, oldest first, and lock nothing."""
+
+    def verzoek(self, verzoek_id: UUID) -> Verzoek | None:
+        """Return one request, locked until the transaction ends: to change it."""
 
     def antwoord(self, verzoek_id: UUID) -> bytes | None:
         """Return the answer to a request, as it came; None when there is none, or none any more."""
