@@ -37,7 +37,7 @@ def document(result: Result) -> dict[str, Any]:
     return found
 
 
-_AS_ON_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+AS_ON_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 
 
 def start(*words: object, code: str | None = None, **more: Any) -> subprocess.Popen[str]:
@@ -45,7 +45,7 @@ def start(*words: object, code: str | None = None, **more: Any) -> subprocess.Po
 
     SIGINT is taken as on a terminal, also when these tests run in the background, where a shell has it ignored.
     """
-    program = f"{_AS_ON_A_TERMINAL}\n{code or ''}\nfrom mobb_client.cli import main\nmain()"
+    program = f"{AS_ON_A_TERMINAL}\n{code or ''}\nfrom mobb_client.cli import main\nmain()"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | dict(more.pop("env", {}))
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, words)],

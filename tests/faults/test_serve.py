@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.commands import AS_ON_A_TERMINAL
 from tests.endpoints import PATIENCE, answer, ask, health, until, write_settings
 from tests.letters import BSNS, letter
 
@@ -61,7 +62,8 @@ def file(box: Berichtenbox, served: Served, tmp_path: Path, health_port: int) ->
 @contextmanager
 def serving(file: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """Give a process that serves our endpoint."""
-    words = [sys.executable, "-c", "from mobb_client.cli import main; main()", "serve", "--settings", str(file), *more]
+    code = f"{AS_ON_A_TERMINAL}; from mobb_client.cli import main; main()"
+    words = [sys.executable, "-c", code, "serve", "--settings", str(file), *more]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None
