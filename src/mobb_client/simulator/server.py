@@ -139,8 +139,8 @@ class Served:
         self._posting.add(connection)
         try:
             connection.request("POST", where.path, outgoing.body, dict(outgoing.headers))
-            response = connection.getresponse()
-            status, headers, body = response.status, dict(response.getheaders()), response.read()
+            with connection.getresponse() as response:  # of a process that is killed half of it may be here
+                status, headers, body = response.status, dict(response.getheaders()), response.read()
         except (OSError, http.client.HTTPException) as error:
             self.refused.append(f"delivery: {type(error).__name__}: {error}")
             status, headers, body = 0, {}, b""
