@@ -17,7 +17,7 @@ from mobb_client import desk, ledger
 from mobb_client.berichtenbox.aflevering import Aflevering, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.rows import Row, read_rows
+from mobb_client.berichtenbox.rows import Row, RowReader, split_rows
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding
 from mobb_client.outbox.contract import Outbox, RowKind, RunRow, StoredRun, Transaction
 from mobb_client.sender import Intake, Sender
@@ -53,10 +53,11 @@ def chunks(run: StoredRun, senders: Sequence[Sender], after: int) -> Iterator[li
     with path.open("rb") as file:
         hashed = _Hashed(file)
         try:
-            rows = read_rows(cast("BinaryIO", hashed), folder=path.parent, name=path.name, regels=senders[0].regels)
+            raw = split_rows(cast("BinaryIO", hashed), name=path.name)
         except BerichtError as error:  # the header row
             raise ConfigurationError(*(one.finding for one in error.errors)) from None
-        left = (row for row in rows if row.number > after)
+        reader = RowReader(path.parent, senders[0].regels)
+        left = (reader.row(one) for one in raw if one.number > after)
         while page := list(islice(left, CHUNK)):
             yield page
         _check(run, hashed.digest())
