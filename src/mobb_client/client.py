@@ -5,7 +5,7 @@ Ties the floors together: the outbox keeps, `sending` sends what is due, `receiv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import chain
@@ -23,7 +23,7 @@ from mobb_client.ebms import agreement, packet
 from mobb_client.ebms.message import Ping, Pong
 from mobb_client.errors import ConfigurationError, Finding, ProtocolError, TransportError
 from mobb_client.gate import Gate
-from mobb_client.outbox.contract import Event, Outbox
+from mobb_client.outbox.contract import Event, Key, Outbox
 from mobb_client.pacing import Pace
 from mobb_client.pki.certificate import Certificate
 from mobb_client.pulse import beating
@@ -208,6 +208,13 @@ class Client:
         """
         self.abonnementen.process()
         return self._sending.send_due(on_report)
+
+    def sift(self, keys: Collection[Key]) -> None:
+        """Put on paper now, of waiting letters, those to citizens who are known not to be subscribed.
+
+        `send_due` does so too, before a letter is offered: this is for who wants to print early.
+        """
+        self._sending.sift(keys)
 
     def rounds(self) -> Iterator[SendReport]:
         """Do what `send_due` does a step at a time: for who wants to look, or to do something else, in between.

@@ -7,7 +7,7 @@ leaves, and a resend is those same octets. Source: `digikoppeling-ebms2` f.1 to 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -186,6 +186,16 @@ class Sending:
         return len(ways)
 
     # Letters into messages
+
+    def sift(self, keys: Collection[Key]) -> None:
+        """Ask of waiting letters who is subscribed, where that is required: who is not is on paper now."""
+        for sender in self._senders.values():
+            own = [key for key in keys if key[0] in sender.oins]
+            if own and sender.abonnementen.vereist:
+                with self._outbox.transaction() as tx:
+                    found = [letter for letter in map(tx.letter, own) if letter is not None]
+                waiting = [letter for letter in found if letter.aflevering.state is State.QUEUED]
+                self._gate.passed(sender, waiting, Tally())
 
     def _build_all(self, report: SendReport, tally: Tally) -> int:
         """Make messages of the next letters of each sender that may send; return how many letters that were."""

@@ -6,6 +6,7 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,15 @@ from tests.stores import STORES
 from tests.unit.test_runs import begin, codes, see_through
 
 from mobb_client import ledger
+from mobb_client.berichtenbox.abonnementen import Bron
+from mobb_client.berichtenbox.abonnementregels import Abonnementregels
+from mobb_client.berichtenbox.identiteit import BSN
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError
 from mobb_client.outbox.contract import EventName
 from mobb_client.runs import outcomes
 from mobb_client.runs.night import NO_PLOT, draw, summary_html
+from mobb_client.runs.run import Phase
 
 ROWS = [
     row("a"),
@@ -124,6 +129,22 @@ def test_early_list(night: Night, tmp_path: Path) -> None:
             pass
         assert listed(client, tmp_path) == ["b"]
         assert outcomes.name_of(outcomes.find(client.outbox, "aanslag").lists[0]) == "papier-1-vroeg.csv"
+
+
+def test_early_list_by_subscription(night: Night, tmp_path: Path) -> None:
+    """Users 3: who is known not to be subscribed is printed before six, and is never offered."""
+    sender = replace(night.sender, abonnementen=Abonnementregels(vereist=True))
+    with night.client(sender) as client:
+        with client.outbox.transaction() as tx:
+            facts = [(BSN(GOOD), True), (BSN(NOT_SUBSCRIBED), False)]
+            tx.register.put(sender.oins[0], None, Bron.ABONNEMENTSERVICE, client.now(), facts)
+        begin(night, client, write_letters(tmp_path / "l.csv", [row("a"), row("b", NOT_SUBSCRIBED), row("c")]))
+        for progress in night.run(client).carry_out():
+            if progress.phase is Phase.READ:
+                assert listed(client, tmp_path, early=True) == ["b"]
+                assert progress.balance.paper == 1
+        assert listed(client, tmp_path) == []
+    assert len(night.box.letters) == 2
 
 
 def test_summary(client: Client) -> None:

@@ -305,8 +305,22 @@ class Run:
             taken.store(rows)
             self._keep_holds()
             yield self._progress(Phase.READING)
+        yield from self._sift()
+        if self._client.is_stopped:
+            return
         self._change(is_read=True)
         yield self._progress(Phase.READ, fresh=True)
+
+    def _sift(self) -> Iterator[Progress]:
+        """Find out who surely gets paper, before anything is sent, where it is known who is subscribed."""
+        after = 0
+        if not any(sender.abonnementen.vereist for sender in self._client.senders):
+            return
+        while (lines := self._outbox.run_lines(self.name, after, _PAGE)) and not self._client.is_stopped:
+            ways = [line.aflevering for line in lines if line.aflevering is not None]
+            self._client.sift([way.key for way in ways if way.state is State.QUEUED])
+            after = lines[-1].row.number
+            yield self._progress(Phase.READING)
 
     # Sending
 
