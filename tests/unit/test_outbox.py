@@ -456,11 +456,15 @@ class TestEvents:
         assert (outbox.lease_cursor("hook"), outbox.lease_cursor("report")) == (7, 3)
         other = store.worker()
         assert (outbox.lease_cursor("hook"), other.lease_cursor("hook")) == (None, None)
-        other.set_cursor("hook", 2)
+        outbox.set_cursor("hook", 2)
         assert outbox.lease_cursor("hook") == 2
         if store.is_durable:
             store.kill(outbox)
             assert other.lease_cursor("hook") == 2
+            outbox.set_cursor("hook", 9)
+            assert outbox.lease_cursor("hook") is None, "who was taken for dead ends nothing of its successor"
+            other.set_cursor("hook", 3)
+            assert outbox.lease_cursor("hook") == 3
 
 
 def test_afleveringen(outbox: Outbox) -> None:

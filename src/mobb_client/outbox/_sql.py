@@ -484,12 +484,13 @@ class SqlOutbox(ABC):
             return int(number)
 
     def set_cursor(self, name: str, number: int) -> None:
-        """Store how far a reader is."""
+        """Store how far a reader is, unless another has taken over."""
         with self._work() as db:
             db.run(
                 "INSERT INTO mobb_cursor VALUES (?, ?, NULL)"
-                " ON CONFLICT (name) DO UPDATE SET number = excluded.number, worker = NULL",
-                (name, number),
+                " ON CONFLICT (name) DO UPDATE SET number = excluded.number, worker = NULL"
+                " WHERE mobb_cursor.worker IS NULL OR mobb_cursor.worker = ?",
+                (name, number, self._worker),
             )
 
     # Runs

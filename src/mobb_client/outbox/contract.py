@@ -502,7 +502,7 @@ class Outbox(Protocol):
         """
 
     def set_cursor(self, name: str, number: int) -> None:
-        """Store how far a reader is, and let go of the cursor."""
+        """Store how far a reader is, and let go of the cursor; of one that is leased to another nothing changes."""
 
     def afleveringen(self) -> Iterator[Aflevering]:
         """Give every letter's way, oldest first; letters may move while this goes on."""
