@@ -27,6 +27,17 @@ _FOLLOWS = {
 """Where a letter may come from. Source: `berichtenbox` h.2; `design.md` section 1."""
 
 
+def crossings(complaints: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the complaints, and apart from them those that nobody can prevent.
+
+    An acknowledgment may come while its message is on the wire again, after a kill between the post and its outcome:
+    the two cross. That is rare; whoever sent again what was known to be acknowledged would do it at every other kill.
+    """
+    told = list(complaints)
+    crossed = [one for one in told if one.startswith("resend.acknowledged")]
+    return [one for one in told if one not in crossed], crossed
+
+
 def bericht_id(oin: str, kenmerk: str) -> str:
     """Return the BerichtID of a letter, as design section 3 has it."""
     return str(uuid5(_NAMESPACE, f"{oin}/{kenmerk}"))
