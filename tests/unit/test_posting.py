@@ -214,11 +214,27 @@ class Ticks:
             self.seconds += seconds
 
 
-def throttled(client: Client, per_minute: int) -> Ticks:
+class Noted(Throttle):
+    """A throttle that goes by a clock of the test, and notes when each turn was taken.
+
+    A reply comes later than the turn, by as much as other threads have waited meanwhile: it would tell nothing.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self.ticks = Ticks()
+        self.turns: list[float] = []
+        super().__init__(per_minute, monotonic=self.ticks, wait=self.ticks.wait)
+
+    def take(self) -> None:
+        """Note it."""
+        self.turns.append(self.ticks())
+        super().take()
+
+
+def throttled(client: Client, per_minute: int) -> Noted:
     """Give a client a throttle that goes by a clock of the test."""
-    ticks = Ticks()
-    client._sending._posting._throttle = Throttle(per_minute, monotonic=ticks, wait=ticks.wait)
-    return ticks
+    client._sending._posting._throttle = throttle = Noted(per_minute)
+    return throttle
 
 
 class TestThrottle:
@@ -228,15 +244,14 @@ class TestThrottle:
     def test_shared(self, parallel: int) -> None:
         """All threads of a client together."""
         partner = Partner()
-        moments: list[float] = []
         client = one_a_message(partner, parallel=parallel)
-        ticks = throttled(client, 20)
-        partner.reply = lambda _: (moments.append(ticks()), NOTHING)[1]
+        throttle = throttled(client, 20)
         client.enqueue(some_letters(25))
         assert client.send_due().accepted == 25
-        counted = [sum(begin <= one < begin + 60 for one in moments) for begin in moments]
-        assert max(counted) <= 20
-        assert ticks() >= 24 * 3
+        turns = throttle.turns
+        assert len(turns) == 25
+        assert max(sum(begin <= one < begin + 60 for one in turns) for begin in turns) <= 20
+        assert throttle.ticks() >= 24 * 3
 
     def test_nothing_to_wait_for(self) -> None:
         """After the last send nobody waits for a turn that nobody needs."""
@@ -251,10 +266,10 @@ class TestThrottle:
         """B36: what waits for the throttle waits in the outbox: another worker may take it."""
         partner, outbox = Partner(), MemoryOutbox()
         client = one_a_message(partner, outbox=outbox)
-        ticks = throttled(client, 1)
+        throttle = throttled(client, 1)
         held: list[int] = []
-        wait = ticks.wait
-        client._sending._posting._throttle._wait = lambda *args: (held.append(len(outbox._tables.sending)), wait(*args))
+        wait = throttle.ticks.wait
+        throttle._wait = lambda *args: (held.append(len(outbox._tables.sending)), wait(*args))
         client.enqueue(some_letters(3))
         client.send_due()
         assert held == [0, 0]
