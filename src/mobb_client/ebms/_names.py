@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -15,6 +16,7 @@ XML: Final = "http://www.w3.org/XML/1998/namespace"
 NS: Final[dict[str, str]] = {"soap": SOAP, "eb": EB, "xlink": XLINK, "ds": DS}
 
 
+@cache
 def name(prefixed: str) -> str:
     """Return ``{namespace}local`` for ``prefix:local``."""
     prefix, _, local = prefixed.partition(":")

@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -20,10 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from lxml import etree
-from lxml.builder import ElementMaker
 
 from mobb_client import _xml
-from mobb_client.ebms import _names, envelope
+from mobb_client.ebms import envelope
 from mobb_client.ebms._names import NS, name
 from mobb_client.ebms.canonical import C14N, C14N_METHODS, ENVELOPE_TRANSFORMS, envelope_octets, signed_info_octets
 from mobb_client.ebms.cpa.routes import Signing
@@ -58,7 +58,6 @@ __all__ = [
     "verify",
 ]
 
-_DS: Final = ElementMaker(namespace=_names.DS, nsmap=NS)
 _HASHES: Final[dict[HashName, HashAlgorithm]] = {
     "sha256": SHA256(),
     "sha384": SHA384(),
@@ -77,23 +76,23 @@ class Unsigned:
     """
 
     def __init__(self, root: etree._Element, uris: Sequence[str], identity: Identity, signing: Signing) -> None:
-        self._root = root
         self._identity = identity
         self._signing = signing
-        nothing = bytes(hashlib.new(hash_name(signing)).digest_size)
-        references = [
-            DigestReference("", signing.hash_function, self._envelope_digest(), ENVELOPE_TRANSFORMS),
+        name_of_hash = hash_name(signing)
+        nothing = bytes(hashlib.new(name_of_hash).digest_size)
+        digest = hashlib.new(name_of_hash, envelope_octets(root, ENVELOPE_TRANSFORMS)).digest()
+        self._references = [
+            DigestReference("", signing.hash_function, digest, ENVELOPE_TRANSFORMS),
             *(DigestReference(uri, signing.hash_function, nothing) for uri in uris),
         ]
-        self._signed_info = _DS.SignedInfo(
-            _DS.CanonicalizationMethod(Algorithm=C14N),
-            _DS.SignatureMethod(Algorithm=signing.signature_algorithm),
-            *map(envelope.write_reference, references),
-        )
-        self._value = _DS.SignatureValue(_base64(bytes(identity.signature_size)))
-        certificate = _DS.X509Certificate(_base64(identity.certificate.der))
-        signature = _DS.Signature(self._signed_info, self._value, _DS.KeyInfo(_DS.X509Data(certificate)))
-        _xml.one(root, "soap:Header", NS).append(signature)
+        signature = envelope.add(_xml.one(root, "soap:Header", NS), "ds:Signature")
+        self._signed_info = envelope.add(signature, "ds:SignedInfo")
+        envelope.add(self._signed_info, "ds:CanonicalizationMethod", Algorithm=C14N)
+        envelope.add(self._signed_info, "ds:SignatureMethod", Algorithm=signing.signature_algorithm)
+        self._digests = [envelope.add_reference(self._signed_info, one) for one in self._references]
+        self._value = envelope.add(signature, "ds:SignatureValue", _base64(bytes(identity.signature_size)))
+        x509 = envelope.add(envelope.add(signature, "ds:KeyInfo"), "ds:X509Data")
+        envelope.add(x509, "ds:X509Certificate", _base64(identity.certificate.der))
 
     def sign(self, digests: Sequence[bytes]) -> tuple[DigestReference, ...]:
         """Fill in the payloads' digests, in the order of the URIs, and the signature's value.
@@ -101,15 +100,13 @@ class Unsigned:
         Returns:
             every reference of the signature: what a signed acknowledgment has to repeat.
         """
-        references = _xml.children(self._signed_info, "ds:Reference", NS)
-        for element, digest in zip(references[1:], digests, strict=True):
-            _xml.one(element, "ds:DigestValue", NS).text = _base64(digest)
+        of_envelope, *of_parts = self._references
+        signed = [replace(one, digest=digest) for one, digest in zip(of_parts, digests, strict=True)]
+        for element, digest in zip(self._digests[1:], digests, strict=True):
+            element.text = _base64(digest)
         octets = etree.tostring(self._signed_info, method="c14n")
         self._value.text = _base64(self._identity.sign(octets, signature_hash(self._signing)))
-        return tuple(map(envelope.read_reference, references))
-
-    def _envelope_digest(self) -> bytes:
-        return hashlib.new(hash_name(self._signing), envelope_octets(self._root, ENVELOPE_TRANSFORMS)).digest()
+        return (of_envelope, *signed)
 
 
 def sign(

@@ -37,6 +37,9 @@ class CPA(Agreement):
     """An agreement that can be asked how a message travels. Nothing of a file is kept but its values (B50)."""
 
     _traced: dict[Wanted, _Traced] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _signals: dict[tuple[tuple[PartyId, ...], str], SignalRoute] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     """What was asked before: to follow the references again would take longer than the envelope of a message."""
 
     @classmethod
@@ -156,10 +159,13 @@ class CPA(Agreement):
 
         Source: `digikoppeling-ebms2` g.5 step 8.
         """
-        found = trace_signal(self, self._party(sender), action)
-        if isinstance(found, SignalRoute):
-            return found
-        raise ConfigurationError(*found)
+        party = self._party(sender)
+        asked = (party.party_ids, action)
+        known = self._signals.get(asked)
+        found = known or trace_signal(self, party, action)
+        if not isinstance(found, SignalRoute):
+            raise ConfigurationError(*found)
+        return self._signals.setdefault(asked, found)
 
     def findings(self, now: datetime, *, allow_sha1: bool = False) -> tuple[Finding, ...]:
         """Return all that is wrong with the CPA or unwise in it at an aware moment, over all its routes."""
