@@ -87,6 +87,8 @@ class Fast(Clock):
 class Simulator:
     """A box in another process, with questions to it over a socket of its own."""
 
+    terms = TERMS
+
     def __init__(self, folder: Path, profile: Profile) -> None:
         self._address = str(folder / "control")
         self.profile = profile
@@ -96,7 +98,7 @@ class Simulator:
 
     def _serve(self, control: ControlListener) -> None:
         berichtenbox.Clock = Fast  # type: ignore[misc] # both sides live by the same clock
-        box = Berichtenbox(self.profile, material=make_material(datetime.now(UTC), terms=TERMS))
+        box = Berichtenbox(self.profile, material=make_material(datetime.now(UTC), terms=self.terms))
         with box.serve(pace=1.0) as served:
             answers: dict[str, Callable[[], object]] = {
                 "material": lambda: (box.material.sender.key_pem, *_certificates(box)),

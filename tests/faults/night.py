@@ -2,10 +2,14 @@
 
     python -m tests.faults.night --letters 20000 --size 120000
 
-Six municipalities and a water board through one intermediary CPA; six in ten citizens are subscribed; rows are refused,
-repeated, and end in every way. One process is killed while it reads, one while it sends during an outage of twenty
-minutes (of simulated time), and the last one comes to the end. Judges: the simulator's memory, SQL that is ours, and
-the rows of the reports beside what was put in.
+Six municipalities and a water board through one intermediary CPA, which must know who is subscribed before it sends.
+The AbonnementService is asked in bulk, for each of the seven; six in ten citizens are subscribed, and a few of those
+leave before the night. Rows are refused, repeated, and end in every way. One process is
+killed while it reads, one while it sends during an outage of twenty minutes (of simulated time), and the last one comes
+to the end.
+
+What must become of each row is known from how it was made, and from nothing that the library says. Judges: the
+simulator's memory, SQL that is ours, and the rows of the reports beside that plan.
 
 Exit code 0: all of it is as it must be; 1: something is not, and it says what.
 """
@@ -14,27 +18,33 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
 import random
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.faults import kill
-from tests.faults.auditor import Auditor, crossings
-from tests.faults.kill import OIN, Failure, Fast, Simulator, fork, sender_of
+from tests.faults.auditor import Auditor, bericht_id, crossings
+from tests.faults.kill import OIN, TERMS, Failure, Fast, Simulator, fork, sender_of
 from tests.letters import pdf
-from tests.runs import GOOD, NOT_SUBSCRIBED, TECHNICAL, TOO_LARGE, row, write_letters
+from tests.runs import TECHNICAL, TOO_LARGE, row, write_letters
 from tests.stores import STORES, Store
 
+from mobb_client.berichtenbox.aanvraag import Paden
+from mobb_client.berichtenbox.abonnementen import Variant
+from mobb_client.berichtenbox.abonnementregels import Abonnementregels
 from mobb_client.berichtenbox.regels import Regels
 from mobb_client.client import Client
+from mobb_client.examples.make_letters import bsns
 from mobb_client.outbox.contract import Outbox, RowKind
 from mobb_client.pki.identity import Identity
 from mobb_client.runs import outcomes
@@ -42,6 +52,7 @@ from mobb_client.runs import run as runs
 from mobb_client.runs.run import Phase, Run
 from mobb_client.sender import Sender
 from mobb_client.simulator import Berichtenbox
+from mobb_client.simulator.outcomes import TEST_BSNS
 from mobb_client.transport.listener import Listener
 
 NAME = "aanslag"
@@ -51,22 +62,71 @@ OUTAGE = 20 * 60
 PACE = 120
 """How many times faster than the machine's both clocks go, unless told otherwise."""
 PATIENCE = 1800
-_BAD, _AGAIN = "bad", "again"
-_ENDINGS = {GOOD: "bezorgd", NOT_SUBSCRIBED: "papier", TECHNICAL: "bezorgd", TOO_LARGE: "mens", _BAD: "papier"}
+_IN, _OUT, _LEFT, _BAD, _AGAIN = "subscribed", "not subscribed", "left since", "bad", "again"
+_ENDINGS = {_IN: "bezorgd", _OUT: "papier", _LEFT: "papier", TECHNICAL: "bezorgd", TOO_LARGE: "mens", _BAD: "papier"}
+_WEIGHTS = {_IN: 5860, _OUT: 4000, _LEFT: 40, TECHNICAL: 40, TOO_LARGE: 20, _BAD: 20, _AGAIN: 20}
+_GATE = Abonnementregels(vereist=True, mapper=Paden("Geabonneerd/BSN", "NietGeabonneerd/BSN"))
+_REASONS = {
+    _OUT: {"abonnement.geen"},
+    _LEFT: {
+        "resultaat.NietActiefOfGeabonneerd",
+        "abonnement.geen",
+    },  # the latter when they had told it of another letter
+    _BAD: {"desk.paper"},
+}
+EVERYBODY = tuple(bsns())
+CITIZENS: Mapping[str, tuple[str, ...]] = {
+    what: tuple(bsn for at, bsn in enumerate(one for one in EVERYBODY if one not in TEST_BSNS) if is_so(at))
+    for what, is_so in {
+        _LEFT: lambda at: at % 500 == 0,
+        _OUT: lambda at: at % 5 in {1, 2},
+        _IN: lambda at: at % 5 not in {1, 2} and at % 500,
+    }.items()
+}
+"""The test numbers, by what is the matter with their subscription."""
 
 
 class Box(Simulator):
     """A box that can be down, and does not keep what it was sent."""
 
+    terms = replace(TERMS, abonnementen=True)
+
     def more(self, box: Berichtenbox) -> dict[str, Callable[[], object]]:
         """Return what else can be asked of it."""
         box.globe.oins = frozenset(OINS)
         down = ExitStack()
+        _unsubscribe(box, CITIZENS[_OUT])
 
         def begin() -> None:
             down.enter_context(box.outage())
 
-        return {"down": begin, "up": down.close, "forget": box.requests.clear}
+        return {
+            "down": begin,
+            "up": down.close,
+            "forget": box.requests.clear,
+            "leave": lambda: _unsubscribe(box, CITIZENS[_LEFT]),
+            "questions": lambda: box.abonnementen.questions,
+        }
+
+
+def _unsubscribe(box: Berichtenbox, citizens: tuple[str, ...]) -> None:
+    for bsn in citizens:
+        box.burger(bsn).niet_geabonneerd()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as it was put in: what is the matter with it, and whether the row before it is the same one."""
+
+    what: str
+    oin: str
+    kenmerk: str
+    is_repeat: bool = False
+
+    @property
+    def bericht_id(self) -> str:
+        """Of its letter."""
+        return bericht_id(self.oin, self.kenmerk)
 
 
 @dataclass
@@ -81,9 +141,8 @@ class Night:
     identity: Identity
     sender: Sender
     chance: random.Random
-    expected: dict[int, str] = field(default_factory=dict)
-    early: list[int] = field(default_factory=list)
-    late: list[int] = field(default_factory=list)
+    rows: dict[int, Row] = field(default_factory=dict)
+    peak: int = 0
 
     def write(self) -> Path:
         """Write the letters, and remember what must become of each row."""
@@ -91,36 +150,75 @@ class Night:
         return write_letters(self.folder / "letters.csv", self._rows())
 
     def _rows(self) -> Iterator[dict[str, str]]:
-        weights = {GOOD: 5900, NOT_SUBSCRIBED: 4000, TECHNICAL: 40, TOO_LARGE: 20, _BAD: 20, _AGAIN: 20}
         last: dict[str, str] | None = None
         for one in range(self.number):
-            what = self.chance.choices(list(weights), list(weights.values()))[0]
+            what = self.chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
             number = one + 2
             if what == _AGAIN and last is not None:
                 yield last
-                self.expected[number] = self.expected[number - 1]
+                self.rows[number] = replace(self.rows[number - 1], is_repeat=True)
                 continue
-            what = GOOD if what == _AGAIN else what
-            self.expected[number] = _ENDINGS[what]
-            made = row(f"zaak-{one}", "123" if what == _BAD else what, oin=OINS[one % 7], bijlage_1="besluit.pdf")
-            {_BAD: self.early, NOT_SUBSCRIBED: self.late}.get(what, []).append(number)
-            last = None if what == _BAD else made
-            yield made
+            what = _IN if what == _AGAIN else what
+            made = Row(what, OINS[one % 7], f"zaak-{one}")
+            self.rows[number] = made
+            last = row(made.kenmerk, self._bsn(what), oin=made.oin, bijlage_1="besluit.pdf")
+            yield last
+            last = None if what == _BAD else last
+
+    def _bsn(self, what: str) -> str:
+        return "123" if what == _BAD else self.chance.choice(CITIZENS[what]) if what in CITIZENS else what
+
+    def numbers(self, *kinds: str) -> list[int]:
+        """Return the rows of these kinds, repeats left out."""
+        return [number for number, one in self.rows.items() if one.what in kinds and not one.is_repeat]
+
+    # On Wednesday
+
+    def ask(self) -> None:
+        """Ask the AbonnementService about everybody, for each of the seven, until all is known; then some leave."""
+        self.end(fork(self._ask))
+        with closing(self.store.connect()) as connection:
+            told = "SELECT count(*) FROM mobb_abonnement WHERE bron = 'abonnementservice'"
+            if Auditor(connection).rows(told) != [(len(OINS) * len(EVERYBODY),)]:
+                raise Failure("not everybody of whom was told is in the register")
+        if self.box.ask("questions") != [len(EVERYBODY)] * len(OINS):
+            raise Failure("the AbonnementService was asked something else")
+        self.box.ask("leave")
+
+    def _ask(self) -> None:
+        with self._listening() as client:
+            for oin in OINS:
+                client.abonnementen.request(Variant.BSN_LIJST, bsns=EVERYBODY, oin=oin)
+            while any(one.verwerkt is None for one in client.abonnementen.verzoeken()):
+                client.send_due()
+                time.sleep(0.05)
 
     # The process that dies
 
     def carry(self) -> None:
         """Carry the run out, from wherever it is."""
-        with (
-            Client(self.sender, outbox=self.store.open(), now=Fast().now, parallel=4) as client,
-            Listener(client.receive, identity=self.identity, anchors=self.sender.anchors, port=self.box.port),
-        ):
+        with self._listening() as client:
             if runs.find(client.outbox, NAME).is_read:
                 _put_on_paper(client)
             for progress in Run(client, NAME, wait=lambda seconds: time.sleep(min(seconds, 0.05))).carry_out(poll=1):
                 if progress.phase is Phase.READ:
                     _put_on_paper(client)
                 self.box.ask("forget")
+
+    @contextmanager
+    def _listening(self) -> Iterator[Client]:
+        with (
+            Client(self.sender, outbox=self.store.open(), now=Fast().now, parallel=4) as client,
+            Listener(client.receive, identity=self.identity, anchors=self.sender.anchors, port=self.box.port),
+        ):
+            yield client
+
+    def end(self, pid: int, *, killed: bool = False) -> None:
+        """Wait until a process has ended, well unless it was killed, and note how much memory it had."""
+        _, status, used = os.wait4(pid, 0)
+        self.peak = max(self.peak, used.ru_maxrss)
+        if status and not killed:
+            raise Failure(f"a process failed: {status}")
 
     def kill_when(self, is_time: Callable[[Outbox], bool], *, at_once: bool = False) -> None:
         """Start a process, and kill it when it is time."""
@@ -129,7 +227,7 @@ class Night:
         if not at_once:
             time.sleep(self.chance.random() / 5)
         os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        self.end(pid, killed=True)
         if self.store.name == "postgres":  # where a death is seen by the time that has passed
             with closing(self.store.connect()) as connection:
                 connection.execute("UPDATE mobb_worker SET seen = '-infinity'")
@@ -156,11 +254,12 @@ class Night:
                 raise Failure("reports that differ when they are asked for again")
             page = outcomes.summary_text(outcomes.summarize(outbox, NAME, Fast().now()))
         rows = {int(one["regel"]): one for one in _read(self.folder / "een" / "uitkomsten.csv")}
-        wrong = {number: rows[number]["einde"] for number, end in self.expected.items() if rows[number]["einde"] != end}
-        if rows.keys() != self.expected.keys() or wrong:
-            raise Failure(f"rows that did not end where they must: {dict(list(wrong.items())[:10])}")
-        for name, numbers in (("papier-1-vroeg.csv", self.early), ("papier-2-laat.csv", self.late)):
-            if [int(one["regel"]) for one in _read(self.folder / "een" / name)] != numbers:
+        wrong = [number for number, one in self.rows.items() if not _is_right(one, rows.get(number, {}))]
+        if rows.keys() != self.rows.keys() or wrong:
+            raise Failure(f"rows that are not as they must be: {[rows.get(number) for number in wrong[:5]]}")
+        lists = {"papier-1-vroeg.csv": (_OUT, _BAD), "papier-2-laat.csv": (_LEFT,)}
+        for name, kinds in lists.items():
+            if [int(one["regel"]) for one in _read(self.folder / "een" / name)] != self.numbers(*kinds):
                 raise Failure(f"{name} is not right to the row")
         self._audit()
         return page
@@ -175,7 +274,7 @@ class Night:
         return {path.name: path.read_bytes() for path in out.iterdir()}
 
     def _audit(self) -> None:
-        """Close the balance by SQL, and count at the other side."""
+        """Close the balance by SQL, find the evidence of each decision, and count at the other side."""
         with closing(self.store.connect()) as connection:
             auditor = Auditor(connection)
             kinds = dict(auditor.rows("SELECT kind, count(*) FROM mobb_run_row GROUP BY kind"))
@@ -185,15 +284,43 @@ class Night:
                     " WHERE r.kind <> 'repeat' GROUP BY l.state"
                 )
             )
+            self._audit_evidence(auditor)
         if kinds["letter"] + kinds["refused"] != sum(followed.values()) or sum(kinds.values()) != self.number:
             raise Failure(f"the balance does not close: {kinds}, {followed}")
         if followed.keys() - {"DELIVERED", "PAPER", "HUMAN"}:
             raise Failure(f"still open: {followed}")
-        report = self.box.report()
-        offers = Counter(report["letters"].values())
+        self._audit_box(self.box.report())
+
+    def _audit_evidence(self, auditor: Auditor) -> None:
+        """Each letter that was held back has in its event the fact that did it, and so has each that went."""
+        told = auditor.rows("SELECT name, oin, kenmerk, data FROM mobb_event WHERE name LIKE 'letter.%'")
+        facts = [(name, bericht_id(oin, kenmerk), json.loads(data)) for name, oin, kenmerk, data in told if oin]
+        paper = {letter for name, letter, data in facts if name == "letter.paper" and _says(data, "papier")}
+        if not paper >= {self.rows[number].bericht_id for number in self.numbers(_OUT)}:
+            raise Failure("a letter on paper without the fact that put it there")
+        checked = {letter for name, letter, data in facts if name == "letter.checked" and _says(data, "digitaal")}
+        if not checked >= {self.rows[number].bericht_id for number in self.numbers(_IN, TECHNICAL, TOO_LARGE)}:
+            raise Failure("a letter that was sent without a fact that let it through")
+
+    def _audit_box(self, report: Mapping[str, Any]) -> None:
+        """The other side has each letter once, twice when it asked for it again, and none that surely gets paper."""
+        offers = report["letters"]
+        sent = {self.rows[number].bericht_id: 1 for number in self.numbers(_IN, TOO_LARGE)}
+        sent |= {self.rows[number].bericht_id: 2 for number in self.numbers(TECHNICAL)}
+        left = {self.rows[number].bericht_id for number in self.numbers(_LEFT)}  # of some it was known before they went
+        if {letter: count for letter, count in offers.items() if letter not in left} != sent:
+            raise Failure(f"not each letter once: {dict(Counter(offers.values()))}, and {len(sent)} were to come")
         complaints, crossed = crossings(report["complaints"])
-        if offers[1] + offers[2] != kinds["letter"] or set(offers) - {1, 2} or complaints or len(crossed) > 2:
-            raise Failure(f"not each letter once: {dict(offers)}, {(complaints or crossed)[:3]}")
+        if {offers[letter] for letter in offers.keys() & left} - {1} or complaints or len(crossed) > 2:
+            raise Failure(f"what the other side complains of: {(complaints or crossed)[:3]}")
+
+
+def _is_right(one: Row, told: Mapping[str, str]) -> bool:
+    return told.get("einde") == _ENDINGS[one.what] and told.get("reden") in _REASONS.get(one.what, {told.get("reden")})
+
+
+def _says(data: Mapping[str, str], besluit: str) -> bool:
+    return data.get("besluit") == besluit and data.get("bron") in {"abonnementservice", "resultaat"}
 
 
 def _put_on_paper(client: Client) -> None:
@@ -212,13 +339,16 @@ def _read(path: Path) -> list[dict[str, str]]:
 
 
 def _acknowledged(outbox: Outbox) -> int:
-    open_or_ended = {"ACKNOWLEDGED", "DELIVERED", "PAPER"}
     counts = outbox.run_counts(NAME)
-    return sum(count for (kind, _, state), count in counts.items() if kind == "letter" and state in open_or_ended)
+    return sum(count for (_, _, state), count in counts.items() if state in {"ACKNOWLEDGED", "DELIVERED"})
 
 
 def pass_night(night: Night) -> str:
     """Let it pass, and return the page of the morning."""
+    night.ask()
+    _say(
+        f"{len(EVERYBODY):,} citizens are known to each of the {len(OINS)}, and {len(CITIZENS[_LEFT])} have left since"
+    )
     with closing(night.store.open()) as outbox:
         runs.begin(outbox, NAME, night.write(), Fast().now())
     night.kill_when(lambda outbox: 0 < outbox.run_last_row(NAME) < night.number, at_once=True)
@@ -229,8 +359,8 @@ def pass_night(night: Night) -> str:
     time.sleep(OUTAGE / kill.PACE)
     night.box.ask("up")
     _say("the outage is over")
-    if os.waitpid(pid, 0)[1]:
-        raise Failure("the last process failed")
+    night.end(pid)
+    _say(f"no process had more than {night.peak * 1024 / 1e6:.0f} MB")
     return night.judge()
 
 
@@ -269,7 +399,7 @@ def main() -> int:
                 number=given.letters,
                 size=given.size,
                 identity=identity,
-                sender=replace(sender, oin=OINS),
+                sender=replace(sender, oin=OINS, abonnementen=_GATE),
                 chance=random.Random(given.seed),  # noqa: S311 - a rehearsal
             )
             _say(pass_night(night))

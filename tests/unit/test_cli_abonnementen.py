@@ -53,10 +53,10 @@ def settings(box: Berichtenbox, served: Served, tmp_path: Path) -> Path:
 
 
 def write_table(file: Path, table: str) -> Path:
-    """Put a table behind the sender in a file of settings."""
-    text = file.read_text()
-    assert "[trust]" in text
-    file.write_text(text.replace("[trust]", f"[sender.abonnementen]\n{table}\n[trust]", 1))
+    """Put a table behind the sender in a file of settings, in the place of the one that stands there."""
+    before, _, after = file.read_text().partition("[trust]")
+    assert after
+    file.write_text(f"{before.partition('[sender.abonnementen]')[0]}[sender.abonnementen]\n{table}\n[trust]{after}")
     return file
 
 

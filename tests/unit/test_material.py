@@ -81,6 +81,16 @@ class TestFolder:
         }
         assert 'oin = ["00000099000000001000"]' in material().settings
 
+    def test_subscriptions(self) -> None:
+        """With the AbonnementService in the CPA, the settings say who tells of subscriptions and how to read it."""
+        made = make_material(MOMENT, keys=material_keys(), terms=Terms(abonnementen=True))
+        (sender,) = tomllib.loads(made.settings)["sender"]
+        assert sender["abonnementen"] == {
+            "validatie_url": "https://localhost:9443/BerichtenboxValidatieService",
+            "geabonneerd": "Geabonneerd/BSN",
+            "niet_geabonneerd": "NietGeabonneerd/BSN",
+        }
+
 
 class TestKeys:
     """Keys and certificates as Digikoppeling asks for them, under a CA of their own."""

@@ -68,8 +68,8 @@ ABONNEMENTEN: dict[str, Entry] = {
         do_nl="niets te doen: het wordt na een tijd opnieuw gevraagd; kijk naar de fouten daarvoor",
     ),
     "abonnement.geen": entry(
-        en="a citizen who is subscribed, by what is known of the last seven days",
-        nl="een burger die geabonneerd is, volgens wat van de laatste zeven dagen bekend is",
+        en="the citizen is not subscribed, by what is known of the last seven days",
+        nl="de burger is niet geabonneerd, volgens wat van de laatste zeven dagen bekend is",
         source="Technische Aansluithandleiding MijnOverheid Berichtenbox 1.6.4, 5.2",
         do_en="send this letter on paper; the fact and its moment stand in its event",
         do_nl="stuur deze brief op papier; het gegeven en het moment ervan staan in de gebeurtenis",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,8 @@ from mobb_client.simulator.berichtenbox import CLEAR_PROFILES, Berichtenbox
 from mobb_client.simulator.material import Material, Terms, make_material
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_ANSWER_AFTER: Final = timedelta(seconds=2)
+"""How long the AbonnementService takes: hours in the world, and here somebody waits for it."""
 _URL: Final = "https://localhost:{port}/digikoppeling/ebms"
 
 
@@ -35,7 +37,10 @@ def command(material: Path | None, into: Path, port: int, sender_port: int, as_j
         _write(make_material(datetime.now(UTC)), material, as_json=as_json)
         return
     terms = Terms(
-        receiver_endpoint=_URL.format(port=port), sender_endpoint=_URL.format(port=sender_port), interval="PT5M"
+        receiver_endpoint=_URL.format(port=port),
+        sender_endpoint=_URL.format(port=sender_port),
+        interval="PT5M",
+        abonnementen=True,
     )
     made = make_material(datetime.now(UTC), terms=terms)
     _write(made, into, as_json=as_json)
@@ -45,6 +50,7 @@ def command(material: Path | None, into: Path, port: int, sender_port: int, as_j
 def _serve(material: Material, port: int, sender_port: int) -> None:
     """Listen until a signal comes."""
     box = Berichtenbox(CLEAR_PROFILES[1], material=material)
+    box.abonnementen.after = _ANSWER_AFTER
     with box.serve(port=port, sender_port=sender_port) as served:
         click.echo(f"listening at {served.url}; interrupt to stop", err=True)
         threading.Event().wait()

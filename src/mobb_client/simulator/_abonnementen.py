@@ -15,6 +15,8 @@ from lxml import etree
 
 REQUEST: Final = "GLOBE-R-A-Request"
 RESULT: Final = "GLOBE-R-A-Result"
+SUBSCRIBED: Final = "Geabonneerd"
+NOT_SUBSCRIBED: Final = "NietGeabonneerd"
 _NS: Final = "http://schemas.overheid.nl/GEB/AbonnementServiceProcessor/2014/02"
 
 
@@ -50,7 +52,7 @@ class Abonnementendienst:
         found = {bsn: self._is_subscribed(bsn, "") for bsn in listed or sorted(self._citizens())}
         lists = "".join(
             f"<{name}>{''.join(f'<BSN>{escape(bsn)}</BSN>' for bsn, is_in in found.items() if is_in is yes)}</{name}>"
-            for name, yes in (("Geabonneerd", True), ("NietGeabonneerd", False))
+            for name, yes in ((SUBSCRIBED, True), (NOT_SUBSCRIBED, False))
         )
         verzoek_id = escape(root.findtext("VerzoekId", ""))
         return (

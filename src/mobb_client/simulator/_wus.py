@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -24,6 +25,12 @@ _ASKED: Final = "soap:Body/val:ValidateAbonnementen/val:validateAbonnementenAanv
 _MOST: Final = 250
 _ACTION: Final = f'"{_WUS}/IBerichtenboxValidatieService/ValidateAbonnementen"'
 _XML: Final = {"Content-Type": "text/xml; charset=utf-8"}
+
+
+def url_beside(endpoint: str) -> str:
+    """Return the URL of the service on the host and port of another endpoint."""
+    where = urlsplit(endpoint)
+    return f"{where.scheme}://{where.netloc}{PATH}"
 
 
 class Validatiedienst:

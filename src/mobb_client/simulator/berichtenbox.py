@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from mobb_client.simulator._abonnementen import REQUEST, RESULT, Abonnementendienst
@@ -22,7 +21,7 @@ from mobb_client.simulator._certificates import Pair, issue
 from mobb_client.simulator._cpa import Agreement
 from mobb_client.simulator._globe import Globe
 from mobb_client.simulator._signature import Signer
-from mobb_client.simulator._wus import PATH, Validatiedienst
+from mobb_client.simulator._wus import Validatiedienst, url_beside
 from mobb_client.simulator.clock import Clock
 from mobb_client.simulator.engine import Answer, Letter, Logius, Outgoing
 from mobb_client.simulator.material import Keys, Material, Profile, Terms, make_material
@@ -151,8 +150,7 @@ class Berichtenbox(Logius):
     @property
     def validatie_url(self) -> str:
         """The endpoint of the BerichtenboxValidatieService: on the same host and port."""
-        where = urlsplit(self.url)
-        return f"{where.scheme}://{where.netloc}{PATH}"
+        return url_beside(self.url)
 
     def validate(self, headers: Mapping[str, str], body: bytes, peer: bytes | None) -> Answer:
         """Return the answer to a question about subscriptions; only the sender's own certificate may ask."""

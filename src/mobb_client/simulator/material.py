@@ -14,6 +14,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from mobb_client.simulator._abonnementen import NOT_SUBSCRIBED, SUBSCRIBED
 from mobb_client.simulator._agreements import (
     PROFILES,
     SYNC_PROFILES,
@@ -25,6 +26,7 @@ from mobb_client.simulator._agreements import (
     write,
 )
 from mobb_client.simulator._certificates import Pair, authority, issue, new_key
+from mobb_client.simulator._wus import url_beside
 
 __all__ = ["PROFILES", "SYNC_PROFILES", "HashName", "Keys", "Material", "Pair", "Profile", "Terms", "make_material"]
 
@@ -95,7 +97,7 @@ class Material:
 
     @property
     def settings(self) -> str:
-        """The mobb.toml: the sender under the unsigned reliable CPA."""
+        """The mobb.toml: the sender under the unsigned reliable CPA, and who is asked about subscriptions."""
         oins = ", ".join(f'"{oin}"' for oin in self.letter_oins)
         return f"""\
 {_MARK}
@@ -105,12 +107,24 @@ oin = [{oins}]
 cpa = "cpa-osb-rm.xml"
 key = "sender.key"
 certificate = "sender.crt"
-
+{self._abonnementen}
 [trust]
 anchors = ["ca.pem"]
 
 [outbox]
 url = "sqlite:outbox.sqlite"
+"""
+
+    @property
+    def _abonnementen(self) -> str:
+        """Whom to ask who is subscribed, and where that stands in an answer; the gate stays open."""
+        if not self.terms.abonnementen:
+            return ""
+        return f"""
+[sender.abonnementen]
+validatie_url = "{url_beside(self.terms.receiver_endpoint)}"
+geabonneerd = "{SUBSCRIBED}/BSN"
+niet_geabonneerd = "{NOT_SUBSCRIBED}/BSN"
 """
 
     @property
