@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
-from importlib import resources
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
@@ -221,10 +221,9 @@ def _zone(text: str | None) -> timezone:
 def schema(name: str) -> etree.XMLSchema:
     """Return one of the schemas in `mobb_client.schemas`, compiled once, without network.
 
-    Its imports are files of the same folder. The folder is on disk in a wheel and in an editable install alike;
-    inside a zip it is unpacked for the moment, from Python 3.12 on.
+    Its imports are files of the same folder.
     """
-    with resources.as_file(resources.files("mobb_client.schemas")) as folder:
+    with _folder() as folder:
         return etree.XMLSchema(etree.parse(str(folder / name), etree.XMLParser(no_network=True)))
 
 
@@ -254,5 +253,16 @@ def violations(root: etree._Element, name: str) -> Iterator[tuple[str, str]]:
 def _judge(name: str) -> Judge:
     from mobb_client._explain import Judge  # noqa: PLC0415 - xmlschema takes 100 ms to import and is seldom wanted
 
-    with resources.as_file(resources.files("mobb_client.schemas")) as folder:
+    with _folder() as folder:
         return Judge.from_path(folder / name)
+
+
+def _folder() -> AbstractContextManager[Path]:
+    """Return the folder with the schemas.
+
+    It is on disk in a wheel and in an editable install alike; inside a zip it is unpacked for the moment, from
+    Python 3.12 on.
+    """
+    from importlib import resources  # noqa: PLC0415 - brings `tempfile` and `shutil`, which few processes need
+
+    return resources.as_file(resources.files("mobb_client.schemas"))

@@ -19,7 +19,7 @@ NEW_LINE: Final = r"\r\n"
 """How GLOBE wants a new line: these four characters, no CR or LF (`berichtenbox` g.2; B59)."""
 
 _LINE_ENDS: Final = ("\r\n", "\r", "\u2028", "\u2029", NEW_LINE)
-_LINE_BEGINS: Final = re.compile("\n([\u0300-\U0010ffff])")  # the first combining mark is U+0300
+_LINE_BEGINS: Final = re.compile("\n([^\x00-\u02ff])")  # the first combining mark is U+0300
 _LINE_END: Final = re.compile("[\r\n\u2028\u2029]")
 # What XML 1.0 cannot hold, and every control character that is no new line
 _FORBIDDEN: Final = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
