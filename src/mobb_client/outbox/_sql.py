@@ -25,6 +25,7 @@ from mobb_client.outbox import _rows, _runs, _schema
 from mobb_client.outbox._register import SqlRegister
 from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, WAY, Row, moment
 from mobb_client.outbox._values import from_json, to_json
+from mobb_client.outbox.content import content_json, read_content
 from mobb_client.outbox.contract import (
     Event,
     EventName,
@@ -347,7 +348,7 @@ class SqlOutbox(ABC):
         return [self._letter(row, contents.get(row[0])) for row in found]
 
     def _letter(self, row: Row, content: str | None) -> StoredLetter:
-        bericht = None if content is None else _rows.read_content(content, partial(self._octets, row[0]))
+        bericht = None if content is None else read_content(content, partial(self._octets, row[0]))
         return StoredLetter(bericht=bericht, aflevering=_rows.read_way(row))
 
     def _octets(self, letter: str, volgorde: int) -> bytes:
@@ -630,7 +631,7 @@ class _Work:
             return None
         letter = str(way.bericht_id)
         found = self._db.rows("SELECT parts FROM mobb_content WHERE bericht_id = ?", (letter,))
-        bericht = _rows.read_content(found[0][0], partial(_octets, self._db, letter)) if found else None
+        bericht = read_content(found[0][0], partial(_octets, self._db, letter)) if found else None
         return StoredLetter(bericht=bericht, aflevering=way)
 
     def add_letter(self, letter: StoredLetter) -> StoredLetter | None:
@@ -649,7 +650,7 @@ class _Work:
         self._add_content(letter, bericht)
 
     def _add_content(self, letter: str, bericht: Bericht) -> None:
-        self._contents.append((letter, _rows.content_json(bericht, keeps_paths=self._keeps_paths)))
+        self._contents.append((letter, content_json(bericht, keeps_paths=self._keeps_paths)))
         for volgorde, bijlage in enumerate(bericht.bijlagen, start=1):
             if not (self._keeps_paths and isinstance(bijlage.inhoud, Bestand)):
                 self._bijlagen.append((letter, volgorde, b"".join(bijlage.blocks())))
