@@ -43,7 +43,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="a list of objects on stdout")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     parser.add_argument("--grow", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--simulate", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.simulate:
+        simulate(given.simulate)
+        return 0
     if given.row or given.grow:
         print(json.dumps(ROWS[given.row](given.quick)) if given.row else grow(given.grow))
         return 0
@@ -137,24 +141,12 @@ class Bench:
             for signed, profile in ((False, "osb-rm"), (True, "osb-rm-s"))
         }
         self.paths = [self._pdf(number, size) for number in range(count)]
-        self.letters = [self._letter(number, path) for number, path in enumerate(self.paths)]
+        self.letters = [_letter(f"bench-{number}", path) for number, path in enumerate(self.paths)]
 
     def _pdf(self, number: int, size: int) -> Path:
         path = self.folder / f"{number}.pdf"
         path.write_bytes(b"%PDF-1.4\n" + os.urandom(size - 15) + b"\n%%EOF")
         return path
-
-    def _letter(self, number: int, path: Path) -> object:
-        from mobb_client import Bericht, Bijlage  # noqa: PLC0415 - as above
-
-        return Bericht(
-            kenmerk=f"bench-{number}",
-            bsn="999993653",
-            berichttype="AANSLAG",
-            onderwerp="Aanslag gemeentelijke belastingen",
-            berichttekst="Uw aanslag staat klaar.\nLees de bijlage.",
-            bijlagen=[Bijlage.from_path(path, "Aanslag")],
-        )
 
     def build(self, *, signed: bool, file: Path | None = None) -> None:
         """Write all letters as one message into a new file."""
@@ -167,12 +159,39 @@ class Bench:
     def floor(self, *, signed: bool) -> None:
         """Do what nobody can avoid: read, base64, two digests, one signature."""
         payload = sha256()
+        for octets in self._encoded():
+            payload.update(octets)
+        if signed:
+            self.identity.sign(payload.digest(), "sha256")
+
+    def encrypted_floor(self) -> None:
+        """Do what nobody can avoid who sends it over TLS: the same unsigned, and encrypt what goes out."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
+
+        payload, cipher, record = sha256(), AESGCM(bytes(16)), 1 << 14  # as large as a record of TLS may be
+        for octets in self._encoded():
+            payload.update(octets)
+            for at in range(0, len(octets), record):
+                cipher.encrypt(bytes(12), octets[at : at + record], None)
+
+    def _encoded(self) -> Iterator[bytes]:
         for path in self.paths:
             octets = path.read_bytes()
             sha256(octets).digest()
-            payload.update(b2a_base64(octets, newline=False))
-        if signed:
-            self.identity.sign(payload.digest(), "sha256")
+            yield b2a_base64(octets, newline=False)
+
+
+def _letter(kenmerk: str, path: Path) -> Any:
+    from mobb_client import Bericht, Bijlage  # noqa: PLC0415 - as above
+
+    return Bericht(
+        kenmerk=kenmerk,
+        bsn="999993653",
+        berichttype="AANSLAG",
+        onderwerp="Aanslag gemeentelijke belastingen",
+        berichttekst="Uw aanslag staat klaar.\nLees de bijlage.",
+        bijlagen=[Bijlage.from_path(path, "Aanslag")],
+    )
 
 
 @contextmanager
@@ -398,6 +417,107 @@ def result_1000(quick: bool) -> list[Figure]:
     return [{"name": "result_1000", "value": value, "unit": "ms", "floor": None, "ratio": None, "spread": spread}]
 
 
+def night_120kb(quick: bool) -> list[Figure]:
+    """Letters with a PDF of 120 kB each, from `enqueue` over TLS to their results: processor time of ours, a letter.
+
+    The other side is a simulator in a process of its own, whose time is not counted. The floor is base64, both digests
+    and the encryption of the same PDFs. A thousand letters a time, five times, on one SQLite outbox.
+    """
+    with _bench(100 if quick else 1000, 120_000) as bench, _night(bench.folder) as night:
+        night(bench.paths)  # warm up: imports, schemas, page cache, the first pages of the outbox
+        before = _peak_from_here()
+        spent = [(*night(bench.paths), _cpu_of(bench.encrypted_floor)) for _ in range(3 if quick else 5)]
+        grown = _peak() - before
+    count = len(bench.paths)
+    cpu = [1000 * used / count for used, _, _ in spent]
+    rate = [count / wall for _, wall, _ in spent]
+    alone: Figure = {"floor": None, "ratio": None}
+    return [
+        {
+            "name": "night_120kB",
+            "value": statistics.median(cpu),
+            "unit": "ms",
+            "floor": statistics.median(1000 * floor / count for *_, floor in spent),
+            "ratio": statistics.median(used / floor for used, _, floor in spent),
+            "spread": f"{min(cpu):.3f} to {max(cpu):.3f}",
+        },
+        {
+            "name": "night_120kB_rate",
+            "value": statistics.median(rate),
+            "unit": "a s",
+            "spread": f"{min(rate):.0f} to {max(rate):.0f}, the simulator on the same machine",
+            **alone,
+        },
+        {"name": "night_120kB_memory", "value": grown, "unit": "MB", "spread": "growth of the peak", **alone},
+    ]
+
+
+def _cpu_of(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+@contextmanager
+def _night(folder: Path) -> Iterator[Callable[[list[Path]], tuple[float, float]]]:
+    """Give what passes a small night with these PDFs; it returns processor time and seconds."""
+    command = [sys.executable, __file__, "--simulate", str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603 - our own file
+        try:
+            assert simulator.stdout is not None
+            port = int(simulator.stdout.readline())
+            with closing(_Worker(folder, port)) as worker:
+                yield worker.night
+        finally:
+            simulator.kill()
+
+
+def simulate(folder: Path) -> None:
+    """Serve a Berichtenbox until this process is killed: what a sender needs is in the folder, its port on stdout."""
+    from mobb_client.simulator import Berichtenbox  # noqa: PLC0415 - as above
+
+    box = Berichtenbox("osb-rm")
+    with box.serve() as served:
+        box.material.write(folder)
+        (folder / "cpa-osb-rm.xml").write_bytes(served.cpa_bytes)
+        print(served.sender_port, flush=True)
+        sys.stdin.read()
+
+
+class _Worker:
+    """A sender with its endpoint, on an SQLite outbox in a folder."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        from mobb_client import CPA, Client, Identity, Regels, Sender, SqliteOutbox  # noqa: PLC0415 - as above
+        from mobb_client.pki import Certificate  # noqa: PLC0415
+        from mobb_client.transport.listener import Listener  # noqa: PLC0415
+
+        identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
+        anchors = (Certificate.from_path(folder / "ca.pem"),)
+        cpa, regels = CPA.from_path(folder / "cpa-osb-rm.xml"), Regels(batch_bytes=100 * MB)
+        sender = Sender(oin=identity.certificate.oin, cpa=cpa, identity=identity, anchors=anchors, regels=regels)
+        self._client = Client(sender, outbox=SqliteOutbox(folder / "night.sqlite"))
+        self._listener = Listener(self._client.receive, identity=identity, anchors=anchors, port=port)
+        self._seen = 0
+
+    def night(self, paths: list[Path]) -> tuple[float, float]:
+        """Send a letter with each PDF, and wait for every result; return processor time and seconds."""
+        letters = [_letter(f"{self._seen}-{number}", path) for number, path in enumerate(paths)]
+        self._seen += len(letters)
+        cpu, wall = time.process_time(), time.perf_counter()
+        self._client.enqueue(letters)
+        while self._client.balance()["delivered"] < self._seen:
+            self._client.send_due()
+            time.sleep(0.05)
+        self._client.send_due()  # our acknowledgments
+        return time.process_time() - cpu, time.perf_counter() - wall
+
+    def close(self) -> None:
+        """End it."""
+        self._listener.close()
+        self._client.close()
+
+
 def abonnement_1m(quick: bool) -> list[Figure]:
     """The request of a million BSNs, as texts, each judged by the elfproef, and what memory grows by."""
     from uuid import UUID  # noqa: PLC0415 - as above
@@ -489,6 +609,7 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "enqueue_sqlite": enqueue_sqlite,
     "enqueue_1000": enqueue_1000,
     "result_1000": result_1000,
+    "night_120kB": night_120kb,
     "abonnement_1M": abonnement_1m,
     "preflight": preflight,
     "import": import_library,
