@@ -18,19 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from binascii import b2a_base64
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-MB = 1_000_000
+import night
+from measure import MB, Bench, Figure, alone, figure, in_child, measure, peak, peak_from_here, timed, workbench
+
 MEMORY_BUDGET = 24.0  # MB of growth, whatever the batch
 MEMORY_BUDGETS = {"preflight_memory": 200.0}  # MB of this process and those that it starts, together
 
@@ -41,19 +41,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(ROWS)}")
     parser.add_argument("--quick", action="store_true", help="fewer letters, three runs")
     parser.add_argument("--json", action="store_true", help="a list of objects on stdout")
-    parser.add_argument("--row", help=argparse.SUPPRESS)
-    parser.add_argument("--grow", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--simulate", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.simulate:
-        simulate(given.simulate)
-        return 0
-    if given.row or given.grow:
-        print(json.dumps(ROWS[given.row](given.quick)) if given.row else grow(given.grow))
-        return 0
     if unknown := set(given.names) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
-    found = [figure for name in given.names or ROWS for figure in _in_own_process(name, quick=given.quick)]
+    found = [figure for name in given.names or ROWS for figure in in_child(ROWS[name], given.quick)]
     if given.json:
         print(json.dumps(found, indent=2))
     else:
@@ -64,15 +55,6 @@ def main() -> int:
     return 1 if over else 0
 
 
-Figure = dict[str, Any]
-
-
-def _in_own_process(name: str, *, quick: bool) -> list[Figure]:
-    command = [sys.executable, __file__, "--row", name, *(["--quick"] if quick else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own file
-    return json.loads(done.stdout)
-
-
 def _print(found: list[Figure]) -> None:
     print(f"{'name':<34}{'value':>12} {'unit':<5}{'floor':>12}{'ratio':>8}  {'spread'}")
     for one in found:
@@ -81,139 +63,15 @@ def _print(found: list[Figure]) -> None:
         print(f"{one['name']:<34}{one['value']:>12.3f} {one['unit']:<5}{floor:>12}{ratio:>8}  {one['spread']}")
 
 
-# What is measured with
-
-
-def _measure(name: str, work: Callable[[], object], floor: Callable[[], object], *, quick: bool) -> Figure:
-    """Time work and floor in turn; the ratio is the median of the ratios pair by pair."""
-    work(), floor()  # warm up: imports, schemas, page cache
-    pairs = [(_timed(work), _timed(floor)) for _ in range(3 if quick else 5)]
-    times = [1000 * spent for spent, _ in pairs]
-    return {
-        "name": name,
-        "value": statistics.median(times),
-        "unit": "ms",
-        "floor": 1000 * statistics.median(spent for _, spent in pairs),
-        "ratio": statistics.median(spent / least for spent, least in pairs),
-        "spread": f"{min(times):.3f} to {max(times):.3f}",
-    }
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def _alone(name: str, work: Callable[[], object], *, quick: bool, runs: int = 1) -> Figure:
-    """Time something that has no floor, `runs` times in a row for one figure."""
-    work()
-    times = [1000 * _timed(lambda: [work() for _ in range(runs)]) / runs for _ in range(3 if quick else 5)]
-    spread = f"{min(times):.3f} to {max(times):.3f}"
-    return {
-        "name": name,
-        "value": statistics.median(times),
-        "unit": "ms",
-        "floor": None,
-        "ratio": None,
-        "spread": spread,
-    }
-
-
-class Bench:
-    """Letters with PDFs on disk, and a sender under an unsigned and a signed CPA."""
-
-    def __init__(self, folder: Path, count: int, size: int) -> None:
-        from mobb_client import CPA, Identity, Regels, Sender  # noqa: PLC0415 - the import is measured elsewhere
-        from mobb_client.simulator.material import make_material  # noqa: PLC0415
-
-        self.folder = folder
-        make_material(datetime.now(UTC)).write(folder)
-        self.identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
-        oin = self.identity.certificate.oin
-        self.senders = {
-            signed: Sender(
-                oin=oin,
-                cpa=CPA.from_path(folder / f"cpa-{profile}.xml"),
-                identity=self.identity,
-                regels=Regels(batch_bytes=100 * MB),
-            )
-            for signed, profile in ((False, "osb-rm"), (True, "osb-rm-s"))
-        }
-        self.paths = [self._pdf(number, size) for number in range(count)]
-        self.letters = [_letter(f"bench-{number}", path) for number, path in enumerate(self.paths)]
-
-    def _pdf(self, number: int, size: int) -> Path:
-        path = self.folder / f"{number}.pdf"
-        path.write_bytes(b"%PDF-1.4\n" + os.urandom(size - 15) + b"\n%%EOF")
-        return path
-
-    def build(self, *, signed: bool, file: Path | None = None) -> None:
-        """Write all letters as one message into a new file."""
-        target = file or self.folder / "message.mime"
-        target.unlink(missing_ok=True)
-        with target.open("wb") as sink:
-            for outgoing in self.senders[signed].messages(self.letters, now=datetime.now(UTC)):
-                outgoing.write(sink)
-
-    def floor(self, *, signed: bool) -> None:
-        """Do what nobody can avoid: read, base64, two digests, one signature."""
-        payload = sha256()
-        for octets in self._encoded():
-            payload.update(octets)
-        if signed:
-            self.identity.sign(payload.digest(), "sha256")
-
-    def encrypted_floor(self) -> None:
-        """Do what nobody can avoid who sends it over TLS: the same unsigned, and encrypt what goes out."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
-
-        payload, cipher, record = sha256(), AESGCM(bytes(16)), 1 << 14  # as large as a record of TLS may be
-        for octets in self._encoded():
-            payload.update(octets)
-            for at in range(0, len(octets), record):
-                cipher.encrypt(bytes(12), octets[at : at + record], None)
-
-    def _encoded(self) -> Iterator[bytes]:
-        for path in self.paths:
-            octets = path.read_bytes()
-            sha256(octets).digest()
-            yield b2a_base64(octets, newline=False)
-
-
-def _letter(kenmerk: str, path: Path) -> Any:
-    from mobb_client import Bericht, Bijlage  # noqa: PLC0415 - as above
-
-    return Bericht(
-        kenmerk=kenmerk,
-        bsn="999993653",
-        berichttype="AANSLAG",
-        onderwerp="Aanslag gemeentelijke belastingen",
-        berichttekst="Uw aanslag staat klaar.\nLees de bijlage.",
-        bijlagen=[Bijlage.from_path(path, "Aanslag")],
-    )
-
-
-@contextmanager
-def _bench(count: int, size: int) -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder:
-        yield Bench(Path(folder), count, size)
-
-
 # The rows
 
 
 def letter_500kb_signed(quick: bool) -> list[Figure]:
     """One letter with one PDF of 500,000 bytes becomes complete signed MIME octets in a new file."""
-    repeat = range(5 if quick else 50)
-    with _bench(1, 500_000) as bench:
-        found = _measure(
-            "letter_500kB_signed",
-            lambda: [bench.build(signed=True) for _ in repeat],
-            lambda: [bench.floor(signed=True) for _ in repeat],
-            quick=quick,
-        )
-    return [found | {name: found[name] / len(repeat) for name in ("value", "floor")}]
+    with workbench(1, 500_000) as bench:
+        build, floor = partial(bench.build, signed=True), partial(bench.floor, signed=True)
+        runs = 20 if quick else 50
+        return [measure("letter_500kB_signed", build, floor, quick=quick, runs=runs, afterwards=bench.tidy)]
 
 
 def batch_149x500kb(quick: bool) -> list[Figure]:
@@ -227,13 +85,14 @@ def batch_1000x70kb(quick: bool) -> list[Figure]:
 
 
 def _batch(name: str, count: int, size: int, *, quick: bool) -> list[Figure]:
-    with _bench(count, size) as bench:
+    with workbench(count, size) as bench:
         return [
-            _measure(
+            measure(
                 f"{name}_{'signed' if signed else 'unsigned'}",
                 partial(bench.build, signed=signed),
                 partial(bench.floor, signed=signed),
                 quick=quick,
+                afterwards=bench.tidy,
             )
             for signed in (False, True)
         ]
@@ -246,43 +105,27 @@ def batch_peak_memory(quick: bool) -> list[Figure]:
 
 
 def _growth(name: str, count: int) -> Figure:
-    """Measure in a child of its own: a peak never goes down again."""
-    command = [sys.executable, __file__, "--grow", str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own file
-    spread = f"{count} x 500 kB, unsigned and signed"
-    return {"name": name, "value": float(done.stdout), "unit": "MB", "floor": None, "ratio": None, "spread": spread}
+    return figure(name, in_child(grow, count), "MB", f"{count} x 500 kB, unsigned and signed")
 
 
 def grow(count: int) -> float:
     """Return by how many MB the peak grows over messages of `count` letters, imports and schemas left out."""
-    with _bench(count, 500_000) as bench:
+    with workbench(count, 500_000) as bench:
         letters, bench.letters = bench.letters, bench.letters[:1]
         for signed in (False, True):
             bench.build(signed=signed)
         bench.letters = letters
-        before = _peak_from_here()
+        before = peak_from_here()
         for signed in (False, True):
             bench.build(signed=signed)
-        return _peak() - before
-
-
-def _peak_from_here() -> float:
-    """Let the peak begin at what is in use now, and return that: what the imports once took would hide a growth."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
-
-
-def _peak() -> float:
-    """Return the peak of resident memory in MB, as Linux counts it."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / MB
+        return peak() - before
 
 
 def read_500kb_signed(quick: bool) -> list[Figure]:
     """A signed message with one PDF of 500,000 bytes is read and verified, from octets to trust."""
     from mobb_client.ebms import packet  # noqa: PLC0415 - as above
 
-    with _bench(1, 500_000) as bench:
+    with workbench(1, 500_000) as bench:
         outgoing = next(bench.senders[True].messages(bench.letters, now=datetime.now(UTC)))
         sink = BytesIO()
         kind = outgoing.write(sink).packet.headers["Content-Type"]
@@ -291,7 +134,7 @@ def read_500kb_signed(quick: bool) -> list[Figure]:
             received = packet.read(kind, sink.getvalue())
             packet.verify(received, outgoing.route.signing, bench.identity.certificate, synchronous=False)
 
-        return [_alone("read_500kB_signed", read, quick=quick, runs=20)]
+        return [alone("read_500kB_signed", read, quick=quick, runs=20)]
 
 
 def ack_signed_verify(quick: bool) -> list[Figure]:
@@ -299,7 +142,7 @@ def ack_signed_verify(quick: bool) -> list[Figure]:
     from mobb_client.ebms import agreement, packet, signature  # noqa: PLC0415 - as above
 
     now = datetime.now(UTC)
-    with _bench(1, 10_000) as bench:
+    with workbench(1, 10_000) as bench:
         outgoing = next(bench.senders[True].messages(bench.letters, now=now))
         sent = outgoing.write(BytesIO()).packet.references
         ack = agreement.acknowledge(outgoing.message, sent, message_id="ack@bench", timestamp=now)
@@ -311,20 +154,20 @@ def ack_signed_verify(quick: bool) -> list[Figure]:
             packet.verify(received, signing, bench.identity.certificate, synchronous=False)
             signature.check_receipt(sent, received.message.references)
 
-        return [_alone("ack_signed_verify", verify, quick=quick, runs=20)]
+        return [alone("ack_signed_verify", verify, quick=quick, runs=20)]
 
 
 def enqueue_sqlite(quick: bool) -> list[Figure]:
     """A message of 100 MB that is made already: octets and rows, synced; beside it a plain write and fsync."""
     from mobb_client import SqliteOutbox  # noqa: PLC0415 - as above
 
-    with _bench(15 if quick else 149, 500_000) as bench:
+    with workbench(15 if quick else 149, 500_000) as bench:
         message = bench.folder / "message.mime"
         bench.build(signed=False, file=message)
         octets = message.read_bytes()
         with closing(SqliteOutbox(bench.folder / "outbox.sqlite")) as outbox:
             store = partial(_store, outbox, bench, octets)
-            found = _measure("enqueue_sqlite", store, partial(_write_synced, bench.folder, octets), quick=quick)
+            found = measure("enqueue_sqlite", store, partial(_write_synced, bench.folder, octets), quick=quick)
     return [found]
 
 
@@ -380,7 +223,7 @@ def enqueue_1000(quick: bool) -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder,
         Berichtenbox().client(outbox=SqliteOutbox(Path(folder) / "outbox.sqlite")) as client,
     ):
-        return [_alone("enqueue_1000", lambda: client.enqueue(next(made)), quick=quick)]
+        return [alone("enqueue_1000", lambda: client.enqueue(next(made)), quick=quick)]
 
 
 def result_1000(quick: bool) -> list[Figure]:
@@ -410,112 +253,10 @@ def result_1000(quick: bool) -> list[Figure]:
             *first, result = incoming()
             for one in first:
                 one()
-            times.append(1000 * _timed(result))
+            times.append(1000 * timed(result))
         assert client.balance()["delivered"] == 1000 * len(times)
     spread = f"{min(times[1:]):.3f} to {max(times[1:]):.3f}"
-    value = statistics.median(times[1:])
-    return [{"name": "result_1000", "value": value, "unit": "ms", "floor": None, "ratio": None, "spread": spread}]
-
-
-def night_120kb(quick: bool) -> list[Figure]:
-    """Letters with a PDF of 120 kB each, from `enqueue` over TLS to their results: processor time of ours, a letter.
-
-    The other side is a simulator in a process of its own, whose time is not counted. The floor is base64, both digests
-    and the encryption of the same PDFs. A thousand letters a time, five times, on one SQLite outbox.
-    """
-    with _bench(100 if quick else 1000, 120_000) as bench, _night(bench.folder) as night:
-        night(bench.paths)  # warm up: imports, schemas, page cache, the first pages of the outbox
-        before = _peak_from_here()
-        spent = [(*night(bench.paths), _cpu_of(bench.encrypted_floor)) for _ in range(3 if quick else 5)]
-        grown = _peak() - before
-    count = len(bench.paths)
-    cpu = [1000 * used / count for used, _, _ in spent]
-    rate = [count / wall for _, wall, _ in spent]
-    alone: Figure = {"floor": None, "ratio": None}
-    return [
-        {
-            "name": "night_120kB",
-            "value": statistics.median(cpu),
-            "unit": "ms",
-            "floor": statistics.median(1000 * floor / count for *_, floor in spent),
-            "ratio": statistics.median(used / floor for used, _, floor in spent),
-            "spread": f"{min(cpu):.3f} to {max(cpu):.3f}",
-        },
-        {
-            "name": "night_120kB_rate",
-            "value": statistics.median(rate),
-            "unit": "a s",
-            "spread": f"{min(rate):.0f} to {max(rate):.0f}, the simulator on the same machine",
-            **alone,
-        },
-        {"name": "night_120kB_memory", "value": grown, "unit": "MB", "spread": "growth of the peak", **alone},
-    ]
-
-
-def _cpu_of(work: Callable[[], object]) -> float:
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-@contextmanager
-def _night(folder: Path) -> Iterator[Callable[[list[Path]], tuple[float, float]]]:
-    """Give what passes a small night with these PDFs; it returns processor time and seconds."""
-    command = [sys.executable, __file__, "--simulate", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603 - our own file
-        try:
-            assert simulator.stdout is not None
-            port = int(simulator.stdout.readline())
-            with closing(_Worker(folder, port)) as worker:
-                yield worker.night
-        finally:
-            simulator.kill()
-
-
-def simulate(folder: Path) -> None:
-    """Serve a Berichtenbox until this process is killed: what a sender needs is in the folder, its port on stdout."""
-    from mobb_client.simulator import Berichtenbox  # noqa: PLC0415 - as above
-
-    box = Berichtenbox("osb-rm")
-    with box.serve() as served:
-        box.material.write(folder)
-        (folder / "cpa-osb-rm.xml").write_bytes(served.cpa_bytes)
-        print(served.sender_port, flush=True)
-        sys.stdin.read()
-
-
-class _Worker:
-    """A sender with its endpoint, on an SQLite outbox in a folder."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        from mobb_client import CPA, Client, Identity, Regels, Sender, SqliteOutbox  # noqa: PLC0415 - as above
-        from mobb_client.pki import Certificate  # noqa: PLC0415
-        from mobb_client.transport.listener import Listener  # noqa: PLC0415
-
-        identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
-        anchors = (Certificate.from_path(folder / "ca.pem"),)
-        cpa, regels = CPA.from_path(folder / "cpa-osb-rm.xml"), Regels(batch_bytes=100 * MB)
-        sender = Sender(oin=identity.certificate.oin, cpa=cpa, identity=identity, anchors=anchors, regels=regels)
-        self._client = Client(sender, outbox=SqliteOutbox(folder / "night.sqlite"))
-        self._listener = Listener(self._client.receive, identity=identity, anchors=anchors, port=port)
-        self._seen = 0
-
-    def night(self, paths: list[Path]) -> tuple[float, float]:
-        """Send a letter with each PDF, and wait for every result; return processor time and seconds."""
-        letters = [_letter(f"{self._seen}-{number}", path) for number, path in enumerate(paths)]
-        self._seen += len(letters)
-        cpu, wall = time.process_time(), time.perf_counter()
-        self._client.enqueue(letters)
-        while self._client.balance()["delivered"] < self._seen:
-            self._client.send_due()
-            time.sleep(0.05)
-        self._client.send_due()  # our acknowledgments
-        return time.process_time() - cpu, time.perf_counter() - wall
-
-    def close(self) -> None:
-        """End it."""
-        self._listener.close()
-        self._client.close()
+    return [figure("result_1000", statistics.median(times[1:]), "ms", spread)]
 
 
 def abonnement_1m(quick: bool) -> list[Figure]:
@@ -536,10 +277,9 @@ def abonnement_1m(quick: bool) -> list[Figure]:
             bsns = (digits for _ in range(million + 1) for digits in good)
             write_aanvraag(asked, islice(bsns, 1_000_000), file.write)
 
-        before = _peak_from_here()
-        found = _alone("abonnement_1M", write, quick=quick)
-        grown = found | {"name": "abonnement_1M_memory", "value": _peak() - before, "unit": "MB", "spread": "the peak"}
-    return [found, grown]
+        before = peak_from_here()
+        found = alone("abonnement_1M", write, quick=quick)
+        return [found, figure("abonnement_1M_memory", peak() - before, "MB", "the peak")]
 
 
 def preflight(quick: bool) -> list[Figure]:
@@ -561,11 +301,10 @@ def preflight(quick: bool) -> list[Figure]:
         assert sum(row.good for row in run) == letters
         wall, used = time.perf_counter() - wall, cpu() - before
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / MB
-    alone = {"floor": None, "ratio": None, "spread": "one run"}
     return [
-        {"name": "preflight", "value": 1000 * wall / letters, "unit": "ms", **alone},
-        {"name": "preflight_cpu", "value": 1000 * used / letters, "unit": "ms", **alone},
-        {"name": "preflight_memory", "value": _peak() + processes * largest, "unit": "MB", **alone},
+        figure("preflight", 1000 * wall / letters, "ms", "one run"),
+        figure("preflight_cpu", 1000 * used / letters, "ms", "one run"),
+        figure("preflight_memory", peak() + processes * largest, "MB", "one run"),
     ]
 
 
@@ -595,7 +334,7 @@ def import_library(quick: bool) -> list[Figure]:
             command = [sys.executable, "-c", code]
             return partial(subprocess.run, command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
-        found = [_measure(name, python(code), python("pass"), quick=quick) for name, code in waits.items()]
+        found = [measure(name, python(code), python("pass"), quick=quick) for name, code in waits.items()]
     return [one | {"value": one["value"] - one["floor"], "floor": None, "ratio": None} for one in found]
 
 
@@ -609,7 +348,8 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "enqueue_sqlite": enqueue_sqlite,
     "enqueue_1000": enqueue_1000,
     "result_1000": result_1000,
-    "night_120kB": night_120kb,
+    "night_120kB": night.night_120kb,
+    "end_to_end_100MB": night.end_to_end_100mb,
     "abonnement_1M": abonnement_1m,
     "preflight": preflight,
     "import": import_library,
