@@ -46,6 +46,13 @@ def real_pdf(change: Callable[[pikepdf.Pdf], object] | None = None, **saving: An
     return sink.getvalue()
 
 
+def sized(size: int) -> bytes:
+    """Return such a PDF of so many octets: a comment makes it as large."""
+    made = real_pdf()
+    body, _, tail = made.rpartition(b"startxref")
+    return body + b"%".ljust(size - len(made) - 1) + b"\nstartxref" + tail
+
+
 def without_claim(pdf: pikepdf.Pdf) -> None:
     """Take the claim out."""
     pdf.Root.Metadata = pdf.make_stream(xmp(""))

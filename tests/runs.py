@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from tests.simulated import make_box, sender_of
 from tests.stores import Store
 
 from mobb_client.berichtenbox.regels import Regels
-from mobb_client.berichtenbox.rows import COLUMNS
+from mobb_client.berichtenbox.rows import COLUMNS, RawRow
 from mobb_client.client import Client
 from mobb_client.local import endpoint_of
+from mobb_client.runs.judges import Judges
+from mobb_client.runs.judging import Criteria, Judge, Judged
 from mobb_client.runs.run import Run
 from mobb_client.sender import Sender
 from mobb_client.simulator import Berichtenbox
@@ -47,6 +49,20 @@ def write_letters(path: Path, rows: Iterable[Mapping[str, str]]) -> Path:
     return path
 
 
+class Here(Judges):
+    """Judges rows in this process: to start others takes longer than most tests do."""
+
+    def judge(
+        self, rows: Iterable[RawRow], folder: Path, criteria: Criteria, is_stopped: Callable[[], bool] = lambda: False
+    ) -> Generator[list[Judged], None, None]:
+        """Give rows judged, one at a time."""
+        judge = Judge(folder, criteria, b"secret")
+        for one in rows:
+            if is_stopped():
+                return
+            yield [judge.judge(one)]
+
+
 class Night:
     """A box and its clock; `client` opens a worker on a store, as another process would."""
 
@@ -73,4 +89,4 @@ class Night:
 
     def run(self, client: Client, name: str = "aanslag", **more: Any) -> Run:
         """Return a run that lives by the clock of the box."""
-        return Run(client, name, wait=self.wait, **more)
+        return Run(client, name, **{"wait": self.wait, "judges": Here(), **more})

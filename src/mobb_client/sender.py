@@ -209,7 +209,7 @@ class Intake:
         key = (bericht.oin or sender.oins[0], bericht.kenmerk)
         earlier = self._taken.get(key)
         dates = bericht.date_errors(self._now, sender.regels) if self._now else ()
-        errors = [*dates, *(_reuse(earlier, bericht) if earlier else ())]
+        errors = [*dates, *(reused(earlier, bericht) if earlier else ())]
         if errors:
             raise BerichtError(bericht.kenmerk, errors)
         self._taken.setdefault(key, bericht)
@@ -228,11 +228,15 @@ class Intake:
         return own[0]
 
 
-def _reuse(earlier: Bericht, bericht: Bericht) -> Iterator[FieldError]:
-    """Give what is wrong when a kenmerk comes again; an OIN that the other letter left out is the same OIN."""
+def reused(earlier: Bericht, bericht: Bericht) -> Iterator[FieldError]:
+    """Give what is wrong when a kenmerk comes again; an OIN that the other letter left out is the same OIN.
+
+    Nothing when it is the same letter; else ``kenmerk.reused`` with the fields that differ, or what is wrong with an
+    attachment that can no longer be read, so that nobody knows.
+    """
     try:
         different = [name for name in earlier.differences(bericht) if name != "oin"]
-    except FieldError as error:  # an attachment that can no longer be read, so nobody knows
+    except FieldError as error:
         yield error
         return
     if different:

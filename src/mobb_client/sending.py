@@ -26,7 +26,7 @@ from mobb_client.pacing import Pace, Stop
 from mobb_client.posting import Leases, Posting
 from mobb_client.pulse import beating
 from mobb_client.receiving import Receiving
-from mobb_client.sender import Intake, Outgoing, Sender, Written
+from mobb_client.sender import Intake, Outgoing, Sender, Written, reused
 from mobb_client.tally import SendReport, Tally
 from mobb_client.transport.wire import Wire
 
@@ -318,8 +318,17 @@ class Sending:
             tx.add_event(Event(at=self._now(), name=EventName.SENDER_BLOCKED, data=data))
 
 
-def enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime) -> Aflevering:
+def enqueue_one(
+    tx: Transaction, sender: Sender, bericht: Bericht, now: datetime, *, judged: datetime | None = None
+) -> Aflevering:
     """Store a letter, unless it is there, and return where it stands.
+
+    Args:
+        tx: the transaction.
+        sender: whose letter it is.
+        bericht: the letter.
+        now: when it is handed over.
+        judged: when its dates were judged, where that was before.
 
     Raises:
         BerichtError: it is refused, and the transaction is to be taken back.
@@ -330,7 +339,8 @@ def enqueue_one(tx: Transaction, sender: Sender, bericht: Bericht, now: datetime
         known = ledger.hand_over(tx, bericht, way, now)
         if known is not None and not ledger.was_put_aside(known):
             return _repeated(known, bericht)
-        if errors := bericht.date_errors(now, sender.regels):  # after the repeats, which may be older than their dates
+        # after the repeats, which may be older than their dates
+        if errors := bericht.date_errors(judged or now, sender.regels):
             raise BerichtError(bericht.kenmerk, errors)
         return way if known is None else ledger.correct(tx, known.aflevering, bericht, now)
     except FieldError as error:  # an attachment that must be read now, and cannot be
@@ -341,17 +351,10 @@ def _repeated(known: StoredLetter, bericht: Bericht) -> Aflevering:
     """Return the way of a letter that is there already.
 
     Raises:
-        BerichtError: it has another content, by the names of the fields that differ, or an attachment that can no
-            longer be read, so that nobody knows.
+        BerichtError: it has another content, or nobody knows.
     """
-    try:
-        different = [] if known.bericht is None else known.bericht.differences(bericht)
-    except FieldError as error:
-        raise BerichtError(bericht.kenmerk, [error]) from None
-    names = [name for name in different if name != "oin"]  # left out, it is the sender's own
-    if names:
-        measure = f"another {', '.join(names)}"
-        raise BerichtError(bericht.kenmerk, [FieldError("kenmerk.reused", field="kenmerk", measure=measure)])
+    if known.bericht is not None and (errors := tuple(reused(known.bericht, bericht))):
+        raise BerichtError(bericht.kenmerk, errors)
     return known.aflevering
 
 

@@ -35,7 +35,7 @@ from typing import Any
 from tests.faults import kill
 from tests.faults.auditor import Auditor, bericht_id, crossings
 from tests.faults.kill import OIN, TERMS, Failure, Fast, Simulator, fork, sender_of
-from tests.letters import pdf
+from tests.pdfs import sized
 from tests.runs import TECHNICAL, TOO_LARGE, row, write_letters
 from tests.stores import STORES, Store
 
@@ -146,7 +146,7 @@ class Night:
 
     def write(self) -> Path:
         """Write the letters, and remember what must become of each row."""
-        (self.folder / "besluit.pdf").write_bytes(pdf(self.size))
+        (self.folder / "besluit.pdf").write_bytes(sized(self.size))
         return write_letters(self.folder / "letters.csv", self._rows())
 
     def _rows(self) -> Iterator[dict[str, str]]:

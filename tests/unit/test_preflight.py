@@ -23,6 +23,7 @@ from mobb_client.berichtenbox.regels import Regels
 from mobb_client.berichtenbox.rows import RawRow, RowReader, split_rows
 from mobb_client.errors import BerichtError
 from mobb_client.runs import judging
+from mobb_client.runs.judges import CHUNK, Judges
 from mobb_client.runs.judging import Criteria, Judge, Judged, RowReport
 from mobb_client.runs.preflight import Preflight, preflight
 from mobb_client.runs.report_dutch import dutch_measure
@@ -411,6 +412,11 @@ class TestTogether:
         """Design 3: the kenmerk of a letter that is refused may come again, as it may when letters are sent."""
         assert self.comparison(folder, good(1, bsn="1"), good(1)) == [["bsn.format"], []]
 
+    def test_a_row_refused_for_its_pdf_was_not_taken(self, folder: Path) -> None:
+        """Whatever it is refused for; a letter that is refused as well is compared all the same."""
+        rows = [good(1, bijlage_1="script.pdf"), good(1), good(2, kenmerk="zaak-1", bijlage_1="script.pdf")]
+        assert self.comparison(folder, *rows) == [["pdf.javascript"], [], ["pdf.javascript", "kenmerk.reused"]]
+
     def test_two_organisations(self, folder: Path) -> None:
         """A kenmerk is one within an OIN."""
         assert self.comparison(folder, good(1, oin=SENDER), good(1, oin=OTHER_SENDER)) == [[], []]
@@ -435,14 +441,10 @@ def test_bounded(folder: Path) -> None:
                 read += 1
                 yield json.dumps(good(read)).encode() + b"\n"
 
-    from mobb_client.runs import preflight as module  # noqa: PLC0415 - its parts
-    from mobb_client.runs._pool import Order, Pool  # noqa: PLC0415
-
-    order = Order(folder=folder, criteria=Criteria(at=MADE), secret=SECRET, seconds=9)
-    chunks = Pool(order, 1).judged(module._chunks(split_rows(Endless(), name="x.jsonl")))
-    assert len(next(chunks)) == module._CHUNK
-    assert read <= 5 * module._CHUNK
-    chunks.close()  # type: ignore[attr-defined] # a generator
+    chunks = Judges(processes=1).judge(split_rows(Endless(), name="x.jsonl"), folder, Criteria(at=MADE))
+    assert len(next(chunks)) == CHUNK
+    assert read <= 5 * CHUNK
+    chunks.close()
 
 
 def test_position(folder: Path) -> None:
@@ -450,9 +452,7 @@ def test_position(folder: Path) -> None:
     run = Preflight(
         jsonl(folder, [good(n) for n in range(250)], "position.jsonl"),
         Criteria(at=MADE),
-        validator=None,
-        processes=1,
-        seconds=9,
+        Judges(processes=1),
     )
     positions = [run.position for _ in run]
     assert positions == sorted(positions)

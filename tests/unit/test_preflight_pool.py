@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -185,10 +186,29 @@ class TestDeath:
         pool = Pool(order(tmp_path), 1)
         found = pool.judged([rows(""), rows("", start=2), rows("", start=3), rows("", start=4)])
         assert len(next(found)) == 1
-        found.close()  # type: ignore[attr-defined] # a generator
+        found.close()
         assert threading.active_count() == 1 or not [
             one for one in threading.enumerate() if one.name.startswith("mobb-preflight")
         ]
+
+    def test_asked_to_stop(self, like_a_worker: Any, tmp_path: Path) -> None:
+        """Who is told to stop while rows are judged gives them up, however long they would take."""
+        like_a_worker("if number == 2: import time; time.sleep(1000)")
+        stopped = threading.Event()
+        pool = Pool(order(tmp_path), 1, is_stopped=stopped.is_set)
+        found = pool.judged([rows("", start=n) for n in range(1, 5)])
+        assert len(next(found)) == 1
+        stopped.set()
+        assert list(found) == []
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_signals_to_all(self, number: signal.Signals, tmp_path: Path) -> None:
+        """A signal that comes to every process of a group is for who started it: no row is at fault by it."""
+        worker = _pool._Running.start(order(tmp_path))
+        worker.process.send_signal(number)
+        (said,) = worker.answers(rows(""), {})
+        assert said["row"]["report"]["findings"] == []
+        assert worker.end(at_once=True) == -signal.SIGKILL
 
 
 class TestWorker:

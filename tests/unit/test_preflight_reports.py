@@ -18,6 +18,7 @@ from tests.letters import MADE
 from mobb_client.berichtenbox.pdf import PdfFacts
 from mobb_client.errors import Finding
 from mobb_client.runs import report_html, report_xlsx
+from mobb_client.runs.judges import Judges
 from mobb_client.runs.judging import Criteria, RowReport
 from mobb_client.runs.preflight import NOT_LOOKED, Preflight
 from mobb_client.runs.report import KINDS, reported
@@ -58,7 +59,7 @@ class Made(Preflight):
     def __init__(self, folder: Path, rows: tuple[RowReport, ...] = ROWS, *, looked: bool = True) -> None:
         (folder / "l.csv").write_text("")
         criteria = Criteria(at=MADE, pdfs=looked)
-        super().__init__(folder / "l.csv", criteria, validator=None, processes=1, seconds=1)
+        super().__init__(folder / "l.csv", criteria, Judges())
         self._made = rows
 
     def __iter__(self) -> Iterator[RowReport]:

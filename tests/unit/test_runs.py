@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pdfs import real_pdf
 from tests.runs import GOOD, NOT_SUBSCRIBED, TECHNICAL, TOO_LARGE, Night, row, write_letters
 from tests.stores import STORES
 
@@ -120,7 +121,7 @@ class TestRows:
     def test_file_that_goes_meanwhile(self, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """B37: an attachment that is gone when it is to be stored, or sent, costs its own row and no other."""
         pdf = tmp_path / "b.pdf"
-        pdf.write_bytes(b"%PDF-1.7\n" + b"x" * 300 + b"\n%%EOF")
+        pdf.write_bytes(real_pdf())
         letters = write_letters(tmp_path / "l.csv", [row("a"), row("b", bijlage_1="b.pdf"), row("c")])
         store = intake.TakeIn.store
         monkeypatch.setattr(intake.TakeIn, "store", lambda *args: (pdf.unlink(missing_ok=True), store(*args)))

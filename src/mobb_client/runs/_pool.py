@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,6 +20,7 @@ from mobb_client.runs.judging import Criteria, Judged, faulty
 
 _PROGRAM: Final = ("-P", "-m", "mobb_client.runs._worker")  # -P: no module of the folder we stand in
 _TOO_LONG: Final = 1  # as faulthandler ends a process
+_LOOK: Final = 0.5  # seconds between two looks at whether to stop
 
 Finish = Callable[[Judged], Judged]
 
@@ -57,28 +58,40 @@ class Pool:
         order: what each is told.
         processes: how many at the same time.
         finish: is called with each row after a process judged it, here and in several threads.
+        is_stopped: tells whether to stop: then what is under way is given up.
     """
 
-    def __init__(self, order: Order, processes: int, finish: Finish | None = None) -> None:
-        self._order = order
+    def __init__(
+        self,
+        order: Order,
+        processes: int,
+        finish: Finish | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._size = processes
         self._finish = finish
+        self._is_stopped = is_stopped
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self._workers = [_Worker(order) for _ in range(processes)]
         for worker in self._workers:
             self._idle.put(worker)
 
-    def judged(self, chunks: Iterable[Sequence[RawRow]]) -> Iterator[list[Judged]]:
-        """Give the chunks as they come in, judged; a few are under way at a time, whatever the number of rows."""
+    def judged(self, chunks: Iterable[Sequence[RawRow]]) -> Generator[list[Judged], None, None]:
+        """Give the chunks as they come in, judged; a few are under way at a time, whatever the number of rows.
+
+        After a stop no more of them are given.
+        """
         executor = ThreadPoolExecutor(self._size, thread_name_prefix="mobb-preflight")
         ahead: deque[Future[list[Judged]]] = deque()
         try:
             for chunk in chunks:
                 ahead.append(executor.submit(self._chunk, chunk))
                 if len(ahead) > 2 * self._size:
-                    yield ahead.popleft().result()
+                    yield from self._result(ahead.popleft())
+                if self._is_stopped():
+                    return
             while ahead:
-                yield ahead.popleft().result()
+                yield from self._result(ahead.popleft())
         finally:
             self.close()
             executor.shutdown(cancel_futures=True)
@@ -89,13 +102,20 @@ class Pool:
         for worker in self._workers:
             worker.close()
 
+    def _result(self, future: Future[list[Judged]]) -> Iterator[list[Judged]]:
+        """Give what comes out; nothing after a stop, which is looked for meanwhile."""
+        while not self._is_stopped():
+            if wait([future], _LOOK).done:
+                yield future.result()
+                return
+
     def _chunk(self, rows: Sequence[RawRow]) -> list[Judged]:
         worker = self._idle.get()
         try:
             found = list(worker.judged(rows))
         finally:
             self._idle.put(worker)
-        return [self._finish(one) for one in found] if self._finish else found
+        return [self._finish(one) for one in found if not worker.closed] if self._finish else found
 
 
 @dataclass(slots=True)

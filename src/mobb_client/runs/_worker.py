@@ -24,13 +24,17 @@ from mobb_client.berichtenbox.rows import RawRow
 from mobb_client.runs.judging import Criteria, Guard, Judge
 
 _FAULT: Final = 70  # not 1, which means that a look took too long
+_FOR_ANOTHER: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that come to both: who started this process decides, and no row is at fault when a machine goes down."""
 _MEMORY: Final = 1_000_000_000
 """Octets of address space. 150 MB of it are in use before the first PDF."""
 
 
 def main() -> None:
     """Judge what comes in on standard input, until it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started this process decides
+    for name in _FOR_ANOTHER:
+        if hasattr(signal, name):  # not on every system
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     _bound_memory()
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library that prints must not get between the answers

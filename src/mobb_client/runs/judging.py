@@ -22,6 +22,7 @@ from mobb_client.berichtenbox.pdf import PdfFacts, PdfReport
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.berichtenbox.rows import RawRow, Row, RowReader
 from mobb_client.errors import BerichtError, FieldError, Finding
+from mobb_client.outbox.content import content_json, read_content
 
 _BATCH_ID: Final = UUID("5a1c3b52-7d3e-4f08-8c55-4c8a36c8b3d1")  # of a document that goes nowhere
 _NOBODY: Final = OIN("00000099000000000000")  # sends the letters of a file without OINs, when no settings say who does
@@ -48,6 +49,7 @@ class Criteria:
         owners: the OINs of each sender; empty when any OIN will do.
         berichttypen: the codes that are active in the Leveranciersportaal; empty when any will do.
         pdfs: whether PDFs are looked at from within: by default when pikepdf is there, and `regels` wants it.
+        keeps: whether the letter itself is given back as well, to be stored.
     """
 
     at: datetime
@@ -55,6 +57,7 @@ class Criteria:
     owners: tuple[tuple[OIN, ...], ...] = ()
     berichttypen: frozenset[str] = frozenset()
     pdfs: bool = field(default_factory=has_pikepdf)
+    keeps: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as another process is told it."""
@@ -64,6 +67,7 @@ class Criteria:
             "owners": [[str(oin) for oin in oins] for oins in self.owners],
             "berichttypen": sorted(self.berichttypen),
             "pdfs": self.pdfs,
+            "keeps": self.keeps,
         }
 
     @classmethod
@@ -75,6 +79,7 @@ class Criteria:
             owners=tuple(tuple(map(OIN, oins)) for oins in given["owners"]),
             berichttypen=frozenset(given["berichttypen"]),
             pdfs=given["pdfs"],
+            keeps=given["keeps"],
         )
 
 
@@ -99,9 +104,14 @@ class RowReport:
     size: int = 0
 
     @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What stops the letter."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    @property
     def good(self) -> bool:
-        """Whether nothing stops the letter; there may be warnings."""
-        return all(finding.severity != "error" for finding in self.findings)
+        """Whether nothing stops the letter, here and in a run; there may be warnings."""
+        return not self.errors
 
     @property
     def repeated(self) -> bool:
@@ -118,12 +128,21 @@ class Judged:
         key: a keyed digest of OIN and kenmerk; empty when it is no letter that can be sent.
         content: a keyed digest of all the rest of the letter.
         paths: (column, path) of the PDFs that were there.
+        oin: as given, whatever it is.
+        letter: the letter as `content_json` writes it, when that was asked for and it is one.
     """
 
     report: RowReport
     key: str = ""
     content: str = ""
     paths: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    oin: str | None = field(default=None, repr=False)
+    letter: str = field(default="", repr=False)
+
+    @property
+    def bericht(self) -> Bericht | None:
+        """The letter as it was judged, when that was asked for and it is one."""
+        return read_content(self.letter, _by_path) if self.letter else None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as another process is told it."""
@@ -137,7 +156,7 @@ class Judged:
             "pdfs": tuple((column, PdfFacts(**facts)) for column, facts in given["report"]["pdfs"]),
         }
         paths = tuple((column, path) for column, path in given["paths"])
-        return cls(report=RowReport(**report), key=given["key"], content=given["content"], paths=paths)
+        return cls(**{**given, "report": RowReport(**report), "paths": paths})
 
 
 class Judge:
@@ -184,11 +203,18 @@ class Judge:
             pdfs=pdfs,
             size=size_of(row.bericht) if row.bericht else 0,
         )
-        paths = tuple((column, str(path)) for column, path in row.paths if _is_there(column, findings))
-        return Judged(report=report, key=key, content=content, paths=paths)
+        keeps = row.bericht is not None and self._criteria.keeps
+        return Judged(
+            report=report,
+            key=key,
+            content=content,
+            paths=tuple((column, str(path)) for column, path in row.paths if _is_there(column, findings)),
+            oin=row.oin,
+            letter=content_json(row.bericht, keeps_paths=True) if keeps and row.bericht else "",
+        )
 
     def _as_written(self, bericht: Bericht, findings: list[Finding]) -> tuple[str, str]:
-        """Return the digests of a letter that can be sent, after writing the document that it becomes."""
+        """Return the digests of a letter that has an owner, after writing the document that it becomes."""
         oin = self._owner(bericht, findings)
         allowed = self._criteria.berichttypen
         if allowed and bericht.berichttype not in allowed:
@@ -197,10 +223,10 @@ class Judge:
             findings.append(Finding("berichttype.unknown", field="berichttype", measure=shown))
         dates = bericht.date_errors(self._criteria.at, self._criteria.regels)
         findings += [error.finding for error in dates]
-        if dates or oin is None:
+        if oin is None:
             return "", ""
         try:
-            digests = self._documented(bericht, oin)
+            digests = self._documented(_undated(bericht) if dates else bericht, oin)
         except BerichtError as error:
             findings += [one.finding for one in error.errors]
             return "", ""
@@ -228,8 +254,7 @@ class Judge:
             FieldError: it is too large for any batch.
         """
         regels, at = self._criteria.regels, self._criteria.at
-        own = bericht if bericht.oin in {None, oin} else replace(bericht, oin=oin)
-        batch = Batch(batch_id=_BATCH_ID, oin=oin, aanmaakdatum=at, berichten=(own,), regels=regels)
+        batch = Batch(batch_id=_BATCH_ID, oin=oin, aanmaakdatum=at, berichten=(bericht,), regels=regels)
         return next(iter(write_berichten(batch, _nowhere).bijlagen.values()))
 
     def _digest(self, parts: object) -> str:
@@ -268,6 +293,16 @@ def faulty(raw: RawRow, what: str) -> Judged:
 
 def _nowhere(block: bytes) -> None:
     """Take a block, and forget it."""
+
+
+def _by_path(volgorde: int) -> bytes:
+    """Fail: a row has paths of attachments, and no octets."""
+    raise AssertionError(volgorde)
+
+
+def _undated(bericht: Bericht) -> Bericht:
+    """Return a letter without its dates, so that all the rest of it can be judged."""
+    return replace(bericht, publicatiedatum=None, einddatum_handelingstermijn=None)
 
 
 def _content(bericht: Bericht) -> list[object]:

@@ -8,29 +8,24 @@ database of SQLite, so that memory does not grow with the file.
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
-from mobb_client.berichtenbox.rows import RawRow, split_rows
+from mobb_client.berichtenbox.rows import split_rows
 from mobb_client.errors import Finding
-from mobb_client.runs._pool import Order, Pool
+from mobb_client.runs.judges import SECONDS, Judges
 from mobb_client.runs.judging import Criteria, Judged, RowReport
 from mobb_client.runs.summary import NOT_LOOKED, Tally
-from mobb_client.runs.validator import Validator, judged_by
+from mobb_client.runs.validator import Validator
 
 __all__ = ["NOT_LOOKED", "Preflight", "RowReport", "preflight"]
-
-_CHUNK: Final = 100
-_SECONDS: Final = 20.0
 
 
 def preflight(  # noqa: PLR0913 - each with a default, and by name
@@ -42,7 +37,7 @@ def preflight(  # noqa: PLR0913 - each with a default, and by name
     berichttypen: Iterable[str] = (),
     validator: Validator | None = None,
     processes: int | None = None,
-    seconds: float = _SECONDS,
+    seconds: float = SECONDS,
 ) -> Preflight:
     """Return a preflight of a LETTERS file: iterate over it for the rows, and then ask for `samenvatting()`.
 
@@ -63,15 +58,8 @@ def preflight(  # noqa: PLR0913 - each with a default, and by name
     """
     if at.utcoffset() is None:
         raise ValueError("at: an aware datetime")
-    criteria = Criteria(
-        at=at,
-        regels=regels,
-        owners=tuple(map(tuple, owners)),
-        berichttypen=frozenset(berichttypen),
-    )
-    return Preflight(
-        Path(letters), criteria, validator=validator, processes=processes or _processors(), seconds=seconds
-    )
+    judges = Judges(validator=validator, berichttypen=frozenset(berichttypen), processes=processes, seconds=seconds)
+    return Preflight(Path(letters), judges.criteria(at, regels, owners), judges)
 
 
 class Preflight:
@@ -80,9 +68,7 @@ class Preflight:
     Args:
         letters: the file.
         criteria: what rows are judged by.
-        validator: judges each PDF from outside.
-        processes: how many judge rows at the same time.
-        seconds: how long a look at one PDF may take.
+        judges: who judge them.
 
     Attributes:
         tally: the counts so far.
@@ -90,27 +76,19 @@ class Preflight:
         size: octets of the file.
     """
 
-    def __init__(
-        self, letters: Path, criteria: Criteria, *, validator: Validator | None, processes: int, seconds: float
-    ) -> None:
+    def __init__(self, letters: Path, criteria: Criteria, judges: Judges) -> None:
         self._letters = letters
         self._criteria = criteria
-        self._validator = validator
-        self._processes = processes
-        self._seconds = seconds
+        self._judges = judges
         self.tally = Tally()
         self.position = 0
         self.size = letters.stat().st_size
 
     def __iter__(self) -> Iterator[RowReport]:
         """Give each row with all that was found in it."""
-        secret = secrets.token_bytes(32)
-        order = Order(folder=self._letters.parent, criteria=self._criteria, secret=secret, seconds=self._seconds)
-        finish = None if self._validator is None else judged_by(self._validator)
         with self._letters.open("rb") as source, closing(_Seen()) as seen:
-            chunks = _chunks(split_rows(source, name=self._letters.name))
-            pool = Pool(order, self._processes, finish)
-            for chunk in pool.judged(chunks):
+            rows = split_rows(source, name=self._letters.name)
+            for chunk in self._judges.judge(rows, self._letters.parent, self._criteria):
                 self.position = _position(source, self.size)
                 for judged in chunk:
                     report = seen.compared(judged)
@@ -125,16 +103,6 @@ class Preflight:
     def samenvatting(self) -> str:
         """Return what the rows so far come to, for people, in Dutch."""
         return self.tally.samenvatting(looked=self.looked)
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _chunks(rows: Iterator[RawRow]) -> Iterator[Sequence[RawRow]]:
-    while chunk := tuple(islice(rows, _CHUNK)):
-        yield chunk
 
 
 def _position(source: BinaryIO, size: int) -> int:
@@ -158,7 +126,10 @@ class _Seen:
         self._db.close()
 
     def compared(self, judged: Judged) -> RowReport:
-        """Return a row's report, with what it has in common with an earlier row."""
+        """Return a row's report, with what it has in common with an earlier row.
+
+        Only a row that is good by itself is remembered: a letter that is refused gives its kenmerk free.
+        """
         finding = self._finding(judged) if judged.key else None
         report = judged.report
         return replace(report, findings=(*report.findings, finding)) if finding else report
@@ -166,6 +137,8 @@ class _Seen:
     def _finding(self, judged: Judged) -> Finding | None:
         number = judged.report.number
         known = self._db.execute("SELECT content, row FROM letters WHERE key = ?", (judged.key,)).fetchone()
+        if known is None and not judged.report.good:
+            return None
         if known is None:
             self._db.execute("INSERT INTO letters VALUES (?, ?, ?)", (judged.key, judged.content, number))
             return self._twin(judged.content, number)

@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,6 +25,7 @@ from mobb_client.outbox.contract import EventName, Hold, Outbox, RowKind, Stored
 from mobb_client.pacing import Pace
 from mobb_client.pulse import beating
 from mobb_client.runs import intake
+from mobb_client.runs.judges import Judges
 from mobb_client.runs.window import Window
 from mobb_client.tally import SendReport
 
@@ -225,6 +226,7 @@ class Run:
         monotonic: a clock that nobody puts back, in seconds.
         free: returns how many octets are free on the disk of a folder.
         reserve: how many of them stay free.
+        judges: who judge the rows.
 
     Raises:
         ConfigurationError: ``run.unknown``.
@@ -235,6 +237,7 @@ class Run:
         client: Client,
         name: str,
         *,
+        judges: Judges | None = None,
         wait: Callable[[float], object] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
@@ -248,6 +251,7 @@ class Run:
         self._wait = wait or client.wait
         self._free = free
         self._reserve = reserve
+        self._judges = judges or Judges()
         self._pace = _Adaptive(client)
         self._meter = _Meter(self._outbox, self._run, monotonic)
         self._counter = _Counter(self._outbox, name, monotonic)
@@ -294,22 +298,32 @@ class Run:
     def _read(self) -> Iterator[Progress]:
         if self._run.is_read:
             return
-        taken = intake.TakeIn(self._outbox, self._client.senders, self.name, self._client.now)
         self._keep_holds()
-        for rows in intake.chunks(self._run, self._client.senders, self._outbox.run_last_row(self.name)):
-            while self._is_disk_full() and not self._client.is_stopped:
-                yield self._progress(Phase.WAITING)
-                self._wait(_LONGEST_WAIT)
-            if self._client.is_stopped:
-                return
-            taken.store(rows)
-            self._keep_holds()
-            yield self._progress(Phase.READING)
+        yield from self._take_in()
         yield from self._sift()
         if self._client.is_stopped:
             return
         self._change(is_read=True)
         yield self._progress(Phase.READ, fresh=True)
+
+    def _take_in(self) -> Iterator[Progress]:
+        """Store the rows that are not stored yet, until a stop."""
+        client, run = self._client, self._run
+        taken = intake.TakeIn(self._outbox, client.senders, run, client.now)
+        given = intake.Input(run=run, senders=client.senders, judges=self._judges, is_stopped=self._is_stopped)
+        with closing(given.pages(self._outbox.run_last_row(self.name))) as pages:
+            for rows in pages:
+                while self._is_disk_full() and not client.is_stopped:
+                    yield self._progress(Phase.WAITING)
+                    self._wait(_LONGEST_WAIT)
+                if client.is_stopped:
+                    return
+                taken.store(rows)
+                self._keep_holds()
+                yield self._progress(Phase.READING)
+
+    def _is_stopped(self) -> bool:
+        return self._client.is_stopped
 
     def _sift(self) -> Iterator[Progress]:
         """Find out who surely gets paper, before anything is sent, where it is known who is subscribed."""
