@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -253,6 +254,23 @@ class TestOpening:
         """Said with what the system says."""
         with pytest.raises(OutboxError, match="No such file or directory"):
             SqliteOutbox(tmp_path / "none" / "outbox.sqlite")
+
+
+class TestMemory:
+    """A worker lives for months on the same connections."""
+
+    def test_statements(self, path: Path) -> None:
+        """No statement leaves anything behind: a connection remembers every cursor that is made by its class."""
+        with closing(SqliteOutbox(path)) as outbox:
+            outbox.last_event()
+            tracemalloc.start()
+            try:
+                before = tracemalloc.get_traced_memory()[0]
+                for _ in range(5000):
+                    outbox.last_event()
+                assert tracemalloc.get_traced_memory()[0] - before < 50_000
+            finally:
+                tracemalloc.stop()
 
 
 class TestPlans:

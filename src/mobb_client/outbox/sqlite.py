@@ -16,6 +16,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from typing import Any, BinaryIO, Final, TypeVar
@@ -280,21 +281,23 @@ class _Sqlite:
 
     def run(self, statement: str, values: Row = ()) -> int:
         with _sqlite():
-            return self._cursor().execute(statement, values).rowcount
+            return self._cursor.execute(statement, values).rowcount
 
     def run_many(self, statement: str, rows: Sequence[Row]) -> None:
         with _sqlite():
-            self._cursor().executemany(statement, rows)
+            self._cursor.executemany(statement, rows)
 
     def rows(self, statement: str, values: Row = ()) -> list[Row]:
         with _sqlite():
-            return self._cursor().execute(statement, values).fetchall()
+            return self._cursor.execute(statement, values).fetchall()
 
     def octets(self, statement: str, values: Row) -> bytes | None:
         found = self.rows(statement, values)
         return found[0][0] if found else None
 
+    @cached_property
     def _cursor(self) -> sqlite3.Cursor:
+        """One for all statements: a connection remembers each that was made (90 bytes a statement, for ever)."""
         cursor = sqlite3.Cursor(self.connection)  # a caller's connection may make cursors of another class
         cursor.row_factory = None
         return cursor
