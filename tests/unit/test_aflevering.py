@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -20,6 +21,7 @@ from mobb_client.errors import Finding
 
 NOW = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 OURS = OIN("00000099000000001000")
+THEIRS = OIN("00000099000000002000")
 BATCH = UUID(int=7)
 NEW = Aflevering(oin=OURS, kenmerk="zaak-1", bericht_id=bericht_id(OURS, "zaak-1"), handed_over=NOW)
 CHANGED = Finding("bijlage.changed", field="bijlage_1", measure="60 bytes")
@@ -298,3 +300,32 @@ def test_never_two_endings(codes: list[str]) -> None:
             assert letter == before
         if letter.state is State.QUEUED and before.state is not State.QUEUED:
             letter = replace(table.batched(letter, BATCH, "again@host"))
+
+
+STEPS: list[Callable[[Aflevering], Aflevering]] = [
+    lambda letter: table.batched(letter, BATCH, "again@host"),
+    table.sent,
+    lambda letter: table.acknowledged(letter, NOW),
+    *(
+        lambda letter, code=code, latest=latest: table.judged(letter, verdict(code), NOW, latest=latest)  # type: ignore[misc] # mypy has no types for its defaults
+        for code in (*Verwerkingscode, "IetsNieuws")
+        for latest in (True, False)
+    ),
+    lambda letter: table.contradicted(letter, [verdict("Verwerkt"), verdict("BijlageTeGroot")], NOW),
+    table.message_expired,
+    lambda letter: table.message_failed(letter, "transport.refused"),
+]
+"""What a message or a result does to letters: the steps that a thousand of them take as one."""
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=8))
+def test_alike(steps: list[Callable[[Aflevering], Aflevering]]) -> None:
+    """Letters that stand alike take the same steps: nothing hangs on whose they are, or since when."""
+    letter = NEW
+    other = Aflevering(oin=THEIRS, kenmerk="zaak-2", bericht_id=UUID(int=2), handed_over=NOW - timedelta(days=9))
+    for step in steps:
+        assert table.standing(letter) == table.standing(other)
+        assert table.standing_as(other, letter) == other
+        with suppress(ForbiddenEdgeError):
+            letter, other = step(letter), step(other)
+    assert (other.oin, other.kenmerk, other.handed_over) == (THEIRS, "zaak-2", NOW - timedelta(days=9))

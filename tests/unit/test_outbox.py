@@ -126,6 +126,8 @@ class TestTransaction:
         def fail(tx: Transaction) -> None:
             tx.put_way(way(state=State.BATCHED, batch_id=BATCH))
             tx.add_letter(stored("zaak-2"))
+            tx.put_ways([way(), way("zaak-2")], way(state=State.SENT, batch_id=BATCH))
+            tx.add_events(event(EventName.LETTER_SENT), [way(), way("zaak-2")])
             tx.put_message(message(entry=replace(message().entry, next_attempt=None)))
             tx.put_message(message("2@own.example"))
             tx.put_answer(answer())
@@ -156,6 +158,35 @@ class TestTransaction:
             assert tx.letter((OURS, "zaak-1")) == stored()
             tx.put_way(way(state=State.BATCHED, batch_id=BATCH))
             assert [one.state for one in tx.ways_of_batch(BATCH)] == [State.BATCHED]
+
+    @pytest.mark.parametrize("count", [1, 2, 3])
+    def test_many_as_one(self, outbox: Outbox, count: int) -> None:
+        """Letters that move together each stay whose they are and since when; leases on them end, on others not."""
+        held = [way(f"zaak-{n}", handed_over=MOMENT + n * HOUR, state=State.QUEUED) for n in range(4)]
+        put(outbox, *(StoredLetter(bericht=letter(kenmerk=one.kenmerk), aflevering=one) for one in held))
+        assert len(leased(outbox, now=MOMENT + HOUR)) == 4
+        after = replace(held[0], batch_id=BATCH, not_before=MOMENT + HOUR, expired=1)
+        with outbox.transaction() as tx:
+            tx.put_way(replace(held[0], resends=3))  # what was stored before it is overwritten
+            tx.put_ways(held[:count], after)
+            assert list(tx.ways_of_batch(BATCH)) == [
+                replace(after, **{part: getattr(one, part) for part in ("kenmerk", "bericht_id", "handed_over")})
+                for one in held[:count]
+            ]
+        assert [one.batch_id for one in outbox.afleveringen()] == [BATCH] * count + [None] * (4 - count)
+        assert leased(outbox, now=MOMENT + HOUR) == [one.kenmerk for one in held[:count]]
+
+    def test_event_of_each(self, outbox: Outbox) -> None:
+        """An event of many letters is one of each, in their order, between those before and after it."""
+        told = {"reason": "aflevering.expired", "count": 2}
+        with outbox.transaction() as tx:
+            tx.add_event(event(EventName.MESSAGE_SENT, message_id="1@own.example"))
+            tx.add_events(event(message_id="1@own.example", data=told), [way(oin=THEIRS), way("zaak-2")])
+            tx.add_event(event(EventName.MESSAGE_FAILED, message_id="1@own.example"))
+        _, *letters, _ = found = outbox.events()
+        assert [one.number for one in found] == [1, 2, 3, 4]
+        assert [(one.oin, one.kenmerk) for one in letters] == [(THEIRS, "zaak-1"), (OURS, "zaak-2")]
+        assert all(one.data == told and one.message_id == "1@own.example" for one in letters)
 
     def test_one_at_a_time(self, outbox: Outbox) -> None:
         """What one transaction has read, no other changes before its end: nothing is lost between two threads."""

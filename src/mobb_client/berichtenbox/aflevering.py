@@ -6,9 +6,10 @@ Source: `berichtenbox` h.2; `design.md` section 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
@@ -126,6 +127,24 @@ class Aflevering:
         """Return its kenmerk and where it stands; code and stadium only as far as they can do no harm in a log."""
         told = "" if self.verwerkingscode is None else f", {shown(self.verwerkingscode)}"
         return f"Aflevering({self.kenmerk!r}, {self.state}{told})"
+
+
+def standing(letter: Aflevering) -> tuple[object, ...]:
+    """Return where a letter stands, and not whose it is or since when: equal for letters that take the same steps.
+
+    No step but `reminded` looks at the rest, so what one of a thousand letters of a message becomes, all become that
+    stand as it does (`standing_as`).
+    """
+    return _STANDING(letter)
+
+
+def standing_as(letter: Aflevering, other: Aflevering) -> Aflevering:
+    """Return a letter that stands where another one does."""
+    return replace(other, **{name: getattr(letter, name) for name in _OWN})
+
+
+_OWN: Final = ("oin", "kenmerk", "bericht_id", "handed_over")
+_STANDING: Final = attrgetter(*(one.name for one in fields(Aflevering) if one.name not in _OWN))
 
 
 def batched(letter: Aflevering, batch_id: UUID, message_id: str) -> Aflevering:

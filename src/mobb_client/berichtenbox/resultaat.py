@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from mobb_client.berichtenbox.identiteit import measure
-from mobb_client.errors import Finding, Severity
+from mobb_client.errors import Finding
 
 _EIGHT_DIGITS: Final = re.compile(r"[0-9]{8}")
 _MOST_SHOWN: Final = 64
@@ -83,6 +83,17 @@ _KLASSEN: Final = {
     Verwerkingscode.XML_VALIDATIE_TEGEN_XSD_VALT_NEGATIEF_UIT: Klasse.SOFTWARE,
 }
 _KNOWN: Final = {code.value: code for code in Verwerkingscode}
+_KLASSE_OF: Final = {code.value: klasse for code, klasse in _KLASSEN.items()}
+_FINDINGS: Final = {
+    code: Finding(
+        f"resultaat.{code}",
+        field="verwerkingscode",
+        measure=code,
+        severity="warning" if klasse is Klasse.BEZORGD else "error",
+    )
+    for code, klasse in _KLASSE_OF.items()
+}
+"""What each code means, made once: a thousand letters of one result share a few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -110,17 +121,16 @@ class BerichtResultaat:
     @property
     def klasse(self) -> Klasse:
         """What is to be done; an unknown code is for a person, and so is success that names no letter (B65, B67)."""
-        code = self.verwerkingscode
-        if code is None or (self.bericht_id is None and code is Verwerkingscode.VERWERKT):
+        if self.bericht_id is None and self.code == Verwerkingscode.VERWERKT:
             return Klasse.ONBEKEND
-        return code.klasse
+        return _KLASSE_OF.get(self.code, Klasse.ONBEKEND)
 
     @property
     def finding(self) -> Finding:
         """What the code means and what to do, in the one shape of all findings."""
-        known = f"resultaat.{self.code}" if self.klasse is not Klasse.ONBEKEND else "resultaat.onbekend"
-        severity: Severity = "warning" if self.klasse is Klasse.BEZORGD else "error"
-        return Finding(known, field="verwerkingscode", measure=shown(self.code), severity=severity)
+        if self.klasse is Klasse.ONBEKEND:
+            return Finding("resultaat.onbekend", field="verwerkingscode", measure=shown(self.code))
+        return _FINDINGS[self.code]
 
     def __repr__(self) -> str:
         """Return id, code and stadium, as far as they are short and hold no number of eight digits."""
@@ -187,6 +197,11 @@ class Uitkomst:
     kenmerk: str
     bericht_id: UUID
     resultaten: tuple[BerichtResultaat, ...]
+
+    @property
+    def said(self) -> tuple[tuple[Klasse, str, str | None], ...]:
+        """All that its verdicts say: what becomes of the letter follows from this and from where it stands."""
+        return tuple((verdict.klasse, verdict.code, verdict.stadium) for verdict in self.resultaten)
 
     @property
     def klasse(self) -> Klasse | None:
@@ -274,7 +289,7 @@ def _disagreements(
     for outcome in outcomes:
         if letters and outcome.bericht_id not in letters:
             yield _odd("result.other-batch", "BerichtID", str(outcome.bericht_id))
-        if len({verdict.code for verdict in outcome.resultaten}) > 1:
+        if len(outcome.resultaten) > 1 and len({verdict.code for verdict in outcome.resultaten}) > 1:
             yield _odd("result.twice", "BerichtID", str(outcome.bericht_id))
     for stranger in strangers:
         yield _odd("result.letter", "BerichtID", str(stranger.bericht_id))

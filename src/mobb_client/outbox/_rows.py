@@ -21,6 +21,8 @@ WAY: Final = (
     "stadium", "finding", "batch_id", "message_id", "not_before", "alarm_at", "resends", "expired",
 )  # fmt: skip
 """The columns of a letter's way, in the order of `way_row`."""
+STANDING: Final = (WAY[3], *WAY[5:])
+"""The columns of where it stands: not whose it is, and not since when."""
 MESSAGE: Final = (
     "message_id", "kind", "cpa_id", "batch_id", "created", "state", "next_attempt", "time_to_live", "parts",
 )  # fmt: skip
@@ -49,16 +51,16 @@ _finding_json = lru_cache(to_json)
 _read_finding = lru_cache(partial(from_json, Finding))
 
 
-def _read(value: str | bytes | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(_text(value))
+_read_batch = lru_cache(UUID)
+_STATES: Final = {state.value: state for state in State}
 
 
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value  # a caller's connection may give octets
+def _read(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
 
 
-def _maybe(value: str | bytes | None) -> str | None:
-    return None if value is None else _text(value)
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 # Letters
@@ -87,26 +89,34 @@ def way_row(way: Aflevering) -> Row:
     )
 
 
+def standing_row(way: Aflevering) -> Row:
+    """Return where a letter stands in the columns of `STANDING`."""
+    row = way_row(way)
+    return row[3], *row[5:]
+
+
 def read_way(row: Row) -> Aflevering:
     """Return the way in a row of the columns of `WAY`."""
+    if isinstance(row[0], bytes):  # a caller's connection may give octets
+        row = tuple(map(_text, row))
     (
         bericht_id, oin, kenmerk, state, handed_over, acknowledged, processed, ended, verwerkingscode, stadium, finding,
         batch_id, message_id, not_before, alarm_at, resends, expired,
     ) = row  # fmt: skip
     return Aflevering(
-        oin=read_oin(_text(oin)),
-        kenmerk=_text(kenmerk),
-        bericht_id=UUID(_text(bericht_id)),
-        state=State(_text(state)),
-        handed_over=datetime.fromisoformat(_text(handed_over)),
+        oin=read_oin(oin),
+        kenmerk=kenmerk,
+        bericht_id=UUID(bericht_id),
+        state=_STATES[state],
+        handed_over=datetime.fromisoformat(handed_over),
         acknowledged=_read(acknowledged),
         processed=_read(processed),
         ended=_read(ended),
-        verwerkingscode=_maybe(verwerkingscode),
-        stadium=_maybe(stadium),
+        verwerkingscode=verwerkingscode,
+        stadium=stadium,
         finding=None if finding is None else _read_finding(finding),
-        batch_id=None if batch_id is None else UUID(_text(batch_id)),
-        message_id=_maybe(message_id),
+        batch_id=None if batch_id is None else _read_batch(batch_id),
+        message_id=message_id,
         not_before=_read(not_before),
         alarm_at=_read(alarm_at),
         resends=resends,

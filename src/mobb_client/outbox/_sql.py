@@ -23,7 +23,7 @@ from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.outbox import _rows, _runs, _schema
 from mobb_client.outbox._register import SqlRegister
-from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, WAY, Row, moment
+from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, STANDING, WAY, Row, moment
 from mobb_client.outbox._values import from_json, to_json
 from mobb_client.outbox.content import content_json, read_content
 from mobb_client.outbox.contract import (
@@ -683,6 +683,14 @@ class _Work:
         row = _rows.way_row(way)
         self._ways[row[0]] = row
 
+    def put_ways(self, letters: Sequence[Aflevering], after: Aflevering) -> None:
+        if len(letters) == 1:
+            self.put_way(after)
+            return
+        self.flush()
+        which, ids = self._db.among("bericht_id", (str(letter.bericht_id) for letter in letters))
+        self._db.run(f"{_PUT_WAYS} WHERE {which}", (*_rows.standing_row(after), ids))
+
     def release_letters(self, keys: Collection[Key]) -> None:
         if not keys or not self._worker:
             return
@@ -734,7 +742,14 @@ class _Work:
         self._db.run(_PUT_ANSWER, (answer.message_id, moment(answer.received), to_json(answer)))
 
     def add_event(self, event: Event) -> None:
-        self._events.append(_rows.event_row(event))
+        self._gather([_rows.event_row(event)])
+
+    def add_events(self, event: Event, letters: Iterable[Aflevering]) -> None:
+        at, name, _, _, message_id, data = _rows.event_row(event)
+        self._gather((at, name, letter.oin.digits, letter.kenmerk, message_id, data) for letter in letters)
+
+    def _gather(self, events: Iterable[Row]) -> None:
+        self._events += events
         if len(self._events) >= _PAGE:  # half a million letters may come in one call
             self.flush()
 
@@ -766,6 +781,7 @@ def _insert(table: str, columns: Sequence[str], more: str = "") -> str:
 
 _ADD_LETTER: Final = _insert("mobb_letter", WAY, " ON CONFLICT DO NOTHING")
 _PUT_WAY: Final = f"UPDATE mobb_letter SET {' = ?, '.join(WAY[3:])} = ?, worker = NULL WHERE bericht_id = ?"
+_PUT_WAYS: Final = f"UPDATE mobb_letter SET {' = ?, '.join(STANDING)} = ?, worker = NULL"
 _ADD_CONTENT: Final = _insert("mobb_content", ("bericht_id", "parts"))
 _ADD_BIJLAGE: Final = _insert("mobb_bijlage", ("bericht_id", "volgorde", "data"))
 _ADD_MESSAGE: Final = _insert("mobb_message", MESSAGE)

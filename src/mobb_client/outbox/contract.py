@@ -345,6 +345,14 @@ class Transaction(Protocol):
     def put_way(self, way: Aflevering) -> None:
         """Store where a letter stands now; a lease on it ends."""
 
+    def put_ways(self, letters: Sequence[Aflevering], after: Aflevering) -> None:
+        """Store that letters stand now where the first of them does (`standing_as`); leases on them end.
+
+        Args:
+            letters: at least one.
+            after: where the first of them stands.
+        """
+
     def release_letters(self, keys: Collection[Key]) -> None:
         """Let go of those letters that are still leased to this worker."""
 
@@ -375,6 +383,9 @@ class Transaction(Protocol):
 
     def add_event(self, event: Event) -> None:
         """Append an event; its number is given by the store."""
+
+    def add_events(self, event: Event, letters: Iterable[Aflevering]) -> None:
+        """Append an event once for each of these letters, in their order, the same but for OIN and kenmerk."""
 
     def run(self, name: str) -> StoredRun | None:
         """Return a run."""

@@ -13,7 +13,7 @@ from threading import RLock
 from typing import BinaryIO, TypeVar
 from uuid import UUID
 
-from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State
+from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State, standing_as
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
@@ -429,6 +429,10 @@ class _Work:
         if way.state is State.ACKNOWLEDGED:
             tables.acknowledged[way.key] = None
 
+    def put_ways(self, letters: Sequence[Aflevering], after: Aflevering) -> None:
+        for letter in letters:
+            self.put_way(standing_as(letter, after))
+
     def _end_lease(self, key: Key) -> None:
         if key in self._tables.leases:
             self._tables.leases.remove(key)
@@ -470,6 +474,10 @@ class _Work:
         events = self._tables.events
         events.append(replace(event, number=len(events) + 1))
         self._undo.append(events.pop)
+
+    def add_events(self, event: Event, letters: Iterable[Aflevering]) -> None:
+        for letter in letters:
+            self.add_event(replace(event, oin=letter.oin, kenmerk=letter.kenmerk))
 
     def run(self, name: str) -> StoredRun | None:
         return self._tables.runs.get(name)
