@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import compare
 import growth
 import night
 from measure import MB, Bench, Figure, alone, figure, in_child, measure, peak, peak_from_here, timed, workbench
@@ -351,6 +352,7 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "result_1000": result_1000,
     "night_120kB": night.night_120kb,
     "end_to_end_100MB": night.end_to_end_100mb,
+    "compare": compare.compare,
     "growth_letters": growth.growth_letters,
     "growth_sizes": growth.growth_sizes,
     "abonnement_1M": abonnement_1m,
