@@ -133,6 +133,36 @@ class TestHeart:
         first.alive_check()()
         assert second.lease_due([CPA], MOMENT) is None
 
+    def test_buried_before_it_leased(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who is suspended between its name and its lease, and was buried meanwhile, leases in another name."""
+        first, second = worker(store), worker(store)
+        put(first, message())
+        name = first._me
+        old = name()
+
+        def suspended() -> str:
+            monkeypatch.setattr(first, "_me", name)
+            silence(store, first, LEASE_SECONDS + 1)
+            second.expiring(MOMENT, 1)
+            return old
+
+        monkeypatch.setattr(first, "_me", suspended)
+        assert first.lease_due([CPA], MOMENT)
+        first.alive_check()()
+        assert first._worker != old
+        silence(store, first, LEASE_SECONDS + 1)
+        assert second.lease_due([CPA], MOMENT), "nobody would ever have freed a lease in the old name"
+
+    def test_nobody_is_buried_while_it_leases(self, store: Store) -> None:
+        """And who leases may say that it lives."""
+        first, second = worker(store), worker(store)
+        old = first._me()
+        with first._leasing() as (_, name):
+            silence(store, first, LEASE_SECONDS + 1)
+            second.expiring(MOMENT, 1)
+            first.beat()
+            assert name == first._worker == old
+
     def test_half_written(self, store: Store) -> None:
         """Octets that a worker did not finish, or that never got a message, go when it is dead."""
         first, second = worker(store), worker(store)

@@ -311,6 +311,18 @@ class SqlOutbox(ABC):
                 self._worker = worker
             return self._worker
 
+    @contextmanager
+    def _leasing(self) -> Iterator[tuple[Database, str]]:
+        """Give a transaction in which is leased, and in whose name: of one that nobody buries before it ends."""
+        worker = self._me()
+        with self._work() as db:
+            self._end_dead_leases(db)
+            yield db, self._kept_alive(db, worker)
+
+    def _kept_alive(self, db: Database, worker: str) -> str:  # noqa: ARG002 - where others decide who is dead
+        """Return who we are until the transaction ends."""
+        return worker
+
     def _end_dead_leases(self, db: Database) -> None:
         """Take over from workers that live no more."""
         if dead := self._dead(db):
@@ -328,9 +340,7 @@ class SqlOutbox(ABC):
 
     def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
         """Return queued letters, oldest first, leased."""
-        worker = self._me()
-        with self._work() as db:
-            self._end_dead_leases(db)
+        with self._leasing() as (db, worker):
             whose, digits = db.among("oin", (oin.digits for oin in oins))
             found = db.rows(
                 f"SELECT {_columns(db, WAY)} FROM mobb_letter WHERE state = 'QUEUED' AND worker IS NULL AND {whose}"
@@ -365,12 +375,10 @@ class SqlOutbox(ABC):
         expiring: datetime | None = None,
     ) -> StoredMessage | None:
         """Return the next message that is due, leased."""
-        worker = self._me()
         only: dict[str, str] = {} if kind is None else {"kind = ?": kind}
         if expiring is not None:
             only["time_to_live <= ?"] = moment(expiring)
-        with self._work() as db:
-            self._end_dead_leases(db)
+        with self._leasing() as (db, worker):
             which, ids = db.among("cpa_id", cpa_ids)
             found = db.rows(
                 f"SELECT parts FROM mobb_message WHERE {' AND '.join(('next_attempt <= ?', which, *only))}"
@@ -475,9 +483,7 @@ class SqlOutbox(ABC):
 
     def lease_cursor(self, name: str) -> int | None:
         """Return how far a reader is, unless another is at it."""
-        worker = self._me()
-        with self._work() as db:
-            self._end_dead_leases(db)
+        with self._leasing() as (db, worker):
             db.run("INSERT INTO mobb_cursor VALUES (?, 0, NULL) ON CONFLICT DO NOTHING", (name,))
             if not db.run("UPDATE mobb_cursor SET worker = ? WHERE name = ? AND worker IS NULL", (worker, name)):
                 return None

@@ -147,6 +147,15 @@ class PostgresOutbox(SqlOutbox):
         self._beaten = self._monotonic()
         db.run("INSERT INTO mobb_worker VALUES (?, clock_timestamp())", (worker,))
 
+    def _kept_alive(self, db: Database, worker: str) -> str:
+        """Hold our row, which a heartbeat may still change: who was suspended for too long has another name by now."""
+        while not db.rows("SELECT 1 FROM mobb_worker WHERE id = ? FOR KEY SHARE", (worker,)):
+            with self._registering:
+                if self._worker == worker:
+                    self._worker = ""
+            worker = self._me()
+        return worker
+
     def _dead(self, db: Database) -> list[str]:
         silent = "seen < clock_timestamp() - make_interval(secs => ?)"
         found = db.rows(f"SELECT id FROM mobb_worker WHERE {silent}{db.skipping}", (LEASE_SECONDS,))
