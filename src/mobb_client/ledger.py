@@ -377,13 +377,18 @@ def _spoken_of(
     tx: Transaction, result: BatchResultaat, ours: Collection[OIN], message_ids: Collection[str]
 ) -> dict[UUID, Aflevering]:
     """Return the letters of the messages that the result is about and those that it names, by BerichtID; only ours."""
-    batch = {way.bericht_id: way for way in tx.ways_of_batch(result.batch_id)}
-    found = {one: way for one, way in batch.items() if way.message_id in message_ids}
-    for one in (verdict.bericht_id for verdict in result.berichten if verdict.bericht_id is not None):
-        way = found.get(one) or batch.get(one) or tx.way_by_id(one)
-        if way is not None:
-            found[one] = way
-    return {one: way for one, way in found.items() if way.oin in ours}
+    digits = {oin.digits for oin in ours}
+    found: dict[UUID, Aflevering] = {}
+    others: dict[UUID, Aflevering] = {}
+    for way in tx.ways_of_batch(result.batch_id):
+        if way.oin.digits in digits:
+            (found if way.message_id in message_ids else others)[way.bericht_id] = way
+    for one in (verdict.bericht_id for verdict in result.berichten):
+        if one is not None and one not in found:
+            named = others.get(one) or tx.way_by_id(one)
+            if named is not None and named.oin.digits in digits:
+                found[one] = named
+    return found
 
 
 def _laid_beside(result: BatchResultaat, known: Iterable[Aflevering], *, is_ours: bool) -> Toewijzing:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -201,7 +202,7 @@ class Uitkomst:
     @property
     def said(self) -> tuple[tuple[Klasse, str, str | None], ...]:
         """All that its verdicts say: what becomes of the letter follows from this and from where it stands."""
-        return tuple((verdict.klasse, verdict.code, verdict.stadium) for verdict in self.resultaten)
+        return tuple([(verdict.klasse, verdict.code, verdict.stadium) for verdict in self.resultaten])
 
     @property
     def klasse(self) -> Klasse | None:
@@ -241,26 +242,30 @@ def correlate(
     Source: `berichtenbox` c.3; B67, B68.
     """
     letters = sent.get(result.batch_id, {})
-    elsewhere = {
-        letter: kenmerk for batch in sent.values() for letter, kenmerk in batch.items() if letter not in letters
-    }
     named = _by_letter(result)
-    on_batch = named.pop(None, ())
-    known = dict(letters) | {letter: elsewhere[letter] for letter in named if letter in elsewhere}
+    on_batch = named.pop(None, [])
+    elsewhere = dict(_elsewhere(sent, [letter for letter in named if letter is not None and letter not in letters]))
     outcomes = tuple(
         Uitkomst(
             kenmerk=kenmerk,
             bericht_id=letter,
-            resultaten=named.get(letter, () if letter in done else on_batch),
+            resultaten=tuple(named.pop(letter, () if letter in done else on_batch)),
         )
-        for letter, kenmerk in known.items()
+        for letter, kenmerk in chain(letters.items(), elsewhere.items())
     )
-    strangers = tuple(verdict for letter, verdicts in named.items() if letter not in known for verdict in verdicts)
+    strangers = tuple(verdict for verdicts in named.values() for verdict in verdicts)
     return Toewijzing(
         uitkomsten=outcomes,
         onbekend=strangers if letters else (*strangers, *on_batch),
         findings=tuple(_disagreements(result, sent, outcomes, strangers)),
     )
+
+
+def _elsewhere(sent: Mapping[UUID, Mapping[UUID, str]], letters: Iterable[UUID]) -> Iterator[tuple[UUID, str]]:
+    """Return (BerichtID, kenmerk) of those letters that were sent, in whichever batch."""
+    for letter in letters:
+        if (kenmerk := next((batch[letter] for batch in sent.values() if letter in batch), None)) is not None:
+            yield letter, kenmerk
 
 
 def shown(text: str) -> str:
@@ -269,11 +274,11 @@ def shown(text: str) -> str:
     return text if harmless else measure(text)
 
 
-def _by_letter(result: BatchResultaat) -> dict[UUID | None, tuple[BerichtResultaat, ...]]:
+def _by_letter(result: BatchResultaat) -> dict[UUID | None, list[BerichtResultaat]]:
     found: dict[UUID | None, list[BerichtResultaat]] = {}
     for verdict in result.berichten:
         found.setdefault(verdict.bericht_id, []).append(verdict)
-    return {letter: tuple(verdicts) for letter, verdicts in found.items()}
+    return found
 
 
 def _disagreements(
