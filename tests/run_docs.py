@@ -31,7 +31,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 KINDS: Final = ("python", "sh", "console")
-EXTRAS: Final = "cli,documents,postgres"
+EXTRAS: Final = "cli,documents,metrics,postgres"
 POSTGRES: Final = "postgres"
 TIME_LIMIT: Final = 600
 

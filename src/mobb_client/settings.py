@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from mobb_client.errors import ConfigurationError, FieldError, Finding, FormatEr
 from mobb_client.outbox.contract import Outbox
 from mobb_client.outbox.opening import open_outbox
 from mobb_client.pacing import Pace
-from mobb_client.pki.certificate import Certificate, read_all, read_file
+from mobb_client.pki.certificate import Certificate, leaf, read_all, read_file
 from mobb_client.pki.identity import Identity
 from mobb_client.sender import ACTION, PAYLOAD_TYPE, Sender, check_owners
 from mobb_client.transport.peer import FromProxy
@@ -33,7 +34,7 @@ from mobb_client.transport.serving import PATH, Address, Limits
 _Made = TypeVar("_Made")
 
 _MAX_FILE: Final = 1_000_000
-_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending", "serve"}
+_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending", "serve", "metrics"}
 _TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
@@ -57,6 +58,8 @@ _SERVE_KEYS: Final = {
 _PROXY_KEYS: Final = {
     "header", "secret_header", "secret_file", "secret_env", "networks", "verified_header", "verified_value",
 }  # fmt: skip
+_METRICS_KEYS: Final = {"listen", "textfile", "interval", "oin_labels"}
+_MOST_SECONDS: Final = 86_400
 _MOST_THREADS: Final = 256
 _MOST_CONNECTIONS: Final = 10_000
 _MOST_BYTES: Final = 1_000_000_000
@@ -113,6 +116,23 @@ class ServeSettings:
     send_signals: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where figures are told.
+
+    Args:
+        listen: where `mobb work` answers ``GET /metrics``; None for nowhere.
+        textfile: the file that `mobb work` writes them to, again and again; None for none.
+        interval: seconds between two times.
+        oin_labels: whether figures that differ by OIN are told of each OIN, with the OIN as a label.
+    """
+
+    listen: Address | None = None
+    textfile: Path | None = None
+    interval: int = 60
+    oin_labels: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a `mobb.toml` says.
@@ -123,6 +143,9 @@ class Settings:
         outbox: where letters are kept.
         sending: how fast may be sent.
         serve: how our endpoint is served.
+        metrics: where figures are told.
+        certificates: by table (``sender[1]``, ``serve``), the certificate of its key, when it has one. Where keys are
+            left unread, those that are in a file of their own and can be read.
         files: every file that was read: who runs for long looks whether one of them changed (B50).
     """
 
@@ -131,6 +154,8 @@ class Settings:
     outbox: OutboxSettings = OutboxSettings()
     sending: Pace = field(default_factory=Pace)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
     files: frozenset[Path] = frozenset()
 
 
@@ -221,6 +246,7 @@ class _Reader:
         self._keys = keys
         self._findings: list[Finding] = []
         self._files: set[Path] = set()
+        self._certificates: dict[str, Certificate] = {}
 
     def _file(self, name: str) -> Path:
         """Return the path that a name in the file stands for, and remember it."""
@@ -247,12 +273,19 @@ class _Reader:
         outbox = self._outbox(_Table(given).table("outbox", self))
         pace = self._pace(_Table(given).table("sending", self))
         serve = self._serve(_Table(given).table("serve", self), made)
+        metrics = self._metrics(_Table(given).table("metrics", self))
         if self._findings:
             raise ConfigurationError(*self._findings)
-        own = tuple(replace(one, anchors=anchors) for one in made)
-        parts = {"senders": own, "anchors": anchors, "outbox": outbox, "sending": pace, "serve": serve}
-        make: Callable[..., Settings] = Settings
-        return make(**parts, files=frozenset(self._files))
+        return Settings(
+            senders=tuple(replace(one, anchors=anchors) for one in made),
+            anchors=anchors,
+            outbox=outbox,
+            sending=pace,
+            serve=serve,
+            metrics=metrics,
+            certificates=self._certificates,
+            files=frozenset(self._files),
+        )
 
     def rules(self, given: Mapping[str, object]) -> tuple[Regels, tuple[tuple[OIN, ...], ...]]:
         """Return the limits and the OINs.
@@ -292,7 +325,7 @@ class _Reader:
             "name": lambda: table.text("name", ""),  # a label for people
             "oin": table.oins,
             "cpa": lambda: load_cpa(self._file(table.text("cpa"))),
-            "identity": lambda: self._identity(table),
+            "identity": lambda: self._identity(table, f"sender[{number}]"),
             "action": lambda: table.text("action", ACTION),
             "party": lambda: table.text("party", "") or None,
             "payload_type": lambda: table.text("payload_type", PAYLOAD_TYPE),
@@ -319,12 +352,20 @@ class _Reader:
             mapper=paden if paden != Paden() else None,
         )
 
-    def _identity(self, table: _Table) -> Identity | None:
-        if not (key := table.text("key", "")) or not self._keys:
+    def _identity(self, table: _Table, where: str) -> Identity | None:
+        """Return a table's key with its certificate, and remember the certificate."""
+        key, certificate = table.text("key", ""), table.text("certificate", "")
+        if not self._keys:
+            if certificate:
+                with suppress(ConfigurationError):  # who may not read keys may not read this either, perhaps
+                    self._certificates[where] = leaf(_certificates(self._folder / certificate))
             return None
-        certificate = table.text("certificate", "")
+        if not key:
+            return None
         passphrase = self._secret(table, "passphrase")
-        return Identity.from_path(self._file(key), self._file(certificate) if certificate else None, passphrase)
+        made = Identity.from_path(self._file(key), self._file(certificate) if certificate else None, passphrase)
+        self._certificates[where] = made.certificate
+        return made
 
     def _secret(self, table: _Table, name: str) -> str | None:
         """Return what ``<name>_file`` or ``<name>_env`` points at, or None without either."""
@@ -349,7 +390,7 @@ class _Reader:
         }
         parts = {key: self.attempt("serve.", step) for key, step in steps.items() if key in given}
         default = next((one.tls or one.identity for one in senders), None)
-        identity = self.attempt("serve.", lambda: self._identity(table)) or default
+        identity = self.attempt("serve.", lambda: self._identity(table, "serve")) or default
         make: Callable[..., ServeSettings] = ServeSettings
         if None in parts.values():
             return ServeSettings()
@@ -359,6 +400,20 @@ class _Reader:
             if made.listen.socket is not None and made.proxy.networks:
                 self._findings.append(Finding("proxy.value", "serve.proxy.networks", "networks, at a Unix socket"))
         return made
+
+    def _metrics(self, given: Mapping[str, object]) -> MetricsSettings:
+        """Return where figures are told."""
+        self._only(given, _METRICS_KEYS, "metrics.")
+        table = _Table(given)
+        steps: dict[str, Callable[[], object]] = {
+            "listen": lambda: port_of(table.text("listen"), "listen"),
+            "textfile": lambda: self._folder / table.text("textfile"),
+            "interval": lambda: table.number("interval", least=1, most=_MOST_SECONDS),
+            "oin_labels": lambda: table.flag("oin_labels"),
+        }
+        parts = {key: self.attempt("metrics.", step) for key, step in steps.items() if key in given}
+        make: Callable[..., MetricsSettings] = MetricsSettings
+        return make(**parts)
 
     def _limits(self, table: _Table, given: Mapping[str, object]) -> Limits:
         most = {"threads": _MOST_THREADS, "connections": _MOST_CONNECTIONS, "max_bytes": _MOST_BYTES}
@@ -425,6 +480,18 @@ class _Reader:
     def _only(self, given: Mapping[str, object], known: set[str], where: str) -> None:
         unknown = sorted(set(given) - known)
         self._findings += [Finding("settings.unknown", f"{where}{key}", "an unknown key") for key in unknown]
+
+
+def port_of(text: str, field: str) -> Address:
+    """Return the HOST:PORT that a text names.
+
+    Raises:
+        ConfigurationError: ``serve.address``: it is none.
+    """
+    found = Address.parse(text)
+    if found.socket is not None:
+        raise _wrong("serve.address", field, "a Unix socket, where a port belongs")
+    return found
 
 
 def _path(text: str) -> str:

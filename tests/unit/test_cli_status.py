@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 from tests.commands import document, run
-from tests.material import material
+from tests.material import material_keys
 from tests.stored import put, stored
 
 from mobb_client.berichtenbox.aflevering import State
 from mobb_client.errors import Finding
+from mobb_client.outbox.contract import Event, EventName
 from mobb_client.outbox.sqlite import SqliteOutbox
+from mobb_client.simulator.material import make_material
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 ON_DESK = {
     "state": State.HUMAN,
     "ended": NOW,
@@ -30,7 +33,7 @@ LATE = {"state": State.ACKNOWLEDGED, "handed_over": NOW - 30 * HOUR, "acknowledg
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
     """Return settings with the material beside them; the keys cannot be read, and need not be."""
-    material().write(tmp_path)
+    make_material(NOW, keys=material_keys()).write(tmp_path)
     (tmp_path / "sender.key").write_text("no key")
     return tmp_path / "mobb.toml"
 
@@ -51,14 +54,37 @@ def status(settings: Path, *words: str) -> tuple[int, dict[str, Any]]:
 def test_well(settings: Path) -> None:
     """All delivered, on paper or under way: 0."""
     with outbox(settings) as store:
-        put(
-            store, stored("a", state=State.DELIVERED, ended=NOW), stored("b", state=State.PAPER, ended=NOW), stored("c")
-        )
+        put(store, stored("a", state=State.DELIVERED, ended=NOW), stored("b", state=State.PAPER, ended=NOW))
+        put(store, *(Event(at=NOW, name=name) for name in (EventName.LETTER_DELIVERED, EventName.LETTER_PAPER)))
+        put(store, stored("c", handed_over=NOW))
     code, found = status(settings)
     assert code == 0
     assert (found["schema"], found["ok"], found["closes"]) == ("mobb.status/1", True, True)
     assert found["balance"] == {"input": 3, "delivered": 1, "paper": 1, "human": 0, "open": 1}
     assert [letter["kenmerk"] for letter in found["letters"]] == ["c"], "what ended well is not told unless asked"
+    assert found["alarms"] == []
+
+
+def test_alarms(settings: Path) -> None:
+    """What is not well with the outbox, its certificates and CPAs, once each, in English and in Dutch; exit code 1."""
+    make_material(NOW - 3 * 365 * DAY + 10 * DAY, keys=material_keys()).write(settings.parent)
+    with outbox(settings) as store:
+        put(store, stored("a", handed_over=NOW - 2 * HOUR), stored("b", state=State.DELIVERED, ended=NOW))
+    code, found = status(settings)
+    assert (code, found["ok"], found["closes"], found["on_desk"], found["overdue"]) == (1, False, False, 0, 0)
+    assert [one["code"] for one in found["alarms"]] == [
+        "alarm.outbox", "alarm.balance", "certificate.expires-soon", "certificate.expires-soon", "alarm.cpa",
+    ]  # fmt: skip
+    assert [one["field"] for one in found["alarms"][2:4]] == [
+        "sender certificate of 00000099000000001000",
+        "anchor certificate",
+    ]
+    assert "kijk of `mobb work` draait" in found["alarms"][0]["advice_nl"]
+    assert status(settings, "a")[1]["alarms"] == [], "who asks for one letter is told of that one"
+    shown = run("status", "--settings", settings)
+    assert shown.exit_code == 1
+    assert "alarm: outbox: nothing that may go waits longer than 60 minutes" in shown.stdout
+    assert "see that `mobb work` runs" in shown.stdout
 
 
 def test_look(settings: Path) -> None:
@@ -121,5 +147,5 @@ def test_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings are `mobb.toml` where one stands, or else wrong usage."""
     monkeypatch.chdir(tmp_path)
     assert run("status").exit_code == 2
-    material().write(tmp_path)
+    make_material(NOW, keys=material_keys()).write(tmp_path)
     assert run("status").exit_code == 4

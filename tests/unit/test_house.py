@@ -38,7 +38,7 @@ FLOORS = (
         "validating",
     ),
     ("client",),
-    ("local", "runs", "serving"),
+    ("local", "metrics", "runs", "serving"),
 )
 """The rooms above the ground floor: each may import what is below it and, from floor `UPSTAIRS` on, its neighbours."""
 

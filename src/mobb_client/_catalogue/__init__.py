@@ -6,6 +6,7 @@ One table a room; a code is for ever. `{limit}` in a sentence is the bound that 
 from mobb_client._catalogue._entry import Entry
 from mobb_client._catalogue.abonnementen import ABONNEMENTEN
 from mobb_client._catalogue.agreements import AGREEMENTS
+from mobb_client._catalogue.alarms import ALARMS
 from mobb_client._catalogue.deliveries import DELIVERIES
 from mobb_client._catalogue.keys import KEYS
 from mobb_client._catalogue.letters import LETTERS
@@ -17,5 +18,5 @@ from mobb_client._catalogue.transport import TRANSPORT
 __all__ = ["CATALOGUE", "Entry"]
 
 CATALOGUE: dict[str, Entry] = (
-    LETTERS | AGREEMENTS | KEYS | SETTINGS | DELIVERIES | TRANSPORT | PREFLIGHT | ABONNEMENTEN | RUNS
+    LETTERS | AGREEMENTS | KEYS | SETTINGS | DELIVERIES | TRANSPORT | PREFLIGHT | ABONNEMENTEN | RUNS | ALARMS
 )

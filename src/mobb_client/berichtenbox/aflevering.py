@@ -34,6 +34,8 @@ ENDINGS: Final = frozenset({State.DELIVERED, State.PAPER, State.HUMAN})
 FINAL: Final = frozenset({State.DELIVERED, State.PAPER})
 """The endings that nothing changes any more."""
 UNDER_WAY: Final = frozenset({State.BATCHED, State.SENT, State.ACKNOWLEDGED})
+UNSENT: Final = frozenset({State.QUEUED, State.BATCHED, State.SENT})
+"""Where a letter stands that the other message handler is not known to have."""
 BACK_OFF: Final = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 240, 1440))
 """How long to wait before each business resend after TechnischProbleem (`berichtenbox` c.2)."""
 PATIENCE: Final = timedelta(hours=24)

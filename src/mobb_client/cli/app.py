@@ -34,6 +34,7 @@ _COMMANDS: Final[dict[str, tuple[str, str]]] = {  # name -> module, one line; a 
     "demo": ("demo", "The example letters on their way, on this machine alone."),
     "desk": ("desk", "What ended with a person, and the decisions about it."),
     "inspect": ("inspect", "Any captured message: what, who, what is signed, does it hold."),
+    "metrics": ("metrics", "The figures of the outbox, for Prometheus."),
     "ping": ("ping", "Is the other message handler there? URL, TLS, CPA and parties in one try."),
     "preflight": ("preflight", "Everything that is wrong with a file of letters; nothing is sent."),
     "purge": ("purge", "Remove the contents of letters that have ended; the evidence stays."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -16,6 +16,8 @@ from mobb_client.berichtenbox.aflevering import Aflevering, State, reminded
 from mobb_client.cli import _given, _show, _ways
 from mobb_client.client import Client, utc_now
 from mobb_client.errors import FieldError, Finding
+from mobb_client.metrics.alarms import alarms
+from mobb_client.metrics.vitals import Watch
 from mobb_client.settings import load
 
 _MOST: Final = 100
@@ -39,14 +41,19 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Say where letters stand: those of these KENMERKEN, or all, or what is overdue, on the desk or open.
 
-    The outbox is only read, and no key is needed. Exit code 1 when something is overdue or on the desk.
+    The outbox is only read, and no key is needed. Exit code 1 when something is overdue or on the desk, or an alarm is
+    told of the outbox, a certificate or a CPA.
     """
     if kenmerken and everything:
         raise click.UsageError("give KENMERKEN or --all, not both")
     settings = load(settings_file, keys=False)
     now = utc_now()
     with Client(*settings.senders, outbox=settings.outbox.open(read_only=True)) as client:
-        found = _of(client, kenmerken, oin, now) if kenmerken else _of_all(client, now, everything=everything)
+        if kenmerken:
+            found = _of(client, kenmerken, oin, now)
+        else:
+            told = alarms(Watch(lambda: client.outbox, lambda: settings).look())
+            found = replace(_of_all(client, now, everything=everything), alarms=told)
         (_print_json if as_json else _print)(found)
     ctx.exit(0 if found.is_well else 1)
 
@@ -63,6 +70,7 @@ class _Status:
         more: how many are open or on the desk, and not shown.
         advice: what to do, each finding with how many letters it is about, of those that are shown.
         unknown: kenmerken that no letter has.
+        alarms: what is not well with the outbox as a whole.
     """
 
     balance: dict[str, int]
@@ -72,17 +80,19 @@ class _Status:
     more: int = 0
     advice: Sequence[tuple[Finding, int]] = ()
     unknown: Sequence[str] = ()
+    alarms: Sequence[Finding] = ()
 
     @property
     def closes(self) -> bool:
-        """Whether every letter is in exactly one place."""
+        """Whether every letter is in exactly one place, and the log of events agrees."""
         counted = dict(self.balance)
-        return counted.pop("input") == sum(counted.values())
+        is_told = any(alarm.code == "alarm.balance" for alarm in self.alarms)
+        return counted.pop("input") == sum(counted.values()) and not is_told
 
     @property
     def is_well(self) -> bool:
         """Whether nobody has to look."""
-        return self.closes and not (self.overdue or self.on_desk or self.unknown)
+        return self.closes and not (self.overdue or self.on_desk or self.unknown or self.alarms)
 
 
 def _of(client: Client, kenmerken: Sequence[str], oin: str | None, now: datetime) -> _Status:
@@ -142,6 +152,8 @@ def _print(found: _Status) -> None:
     for finding, number in found.advice:
         click.echo(_show.plain(f"{_show.count(number, 'letter')}: {finding.rule} ({finding.code})"))
         click.echo(f"    {finding.advice}")
+    for alarm in found.alarms:
+        _show.finding(alarm, "alarm: ", err=False)
     told = " + ".join(f"{number} {place}" for place, number in found.balance.items() if place != "input")
     closes = "" if found.closes else "; the balance DOES NOT CLOSE"
     _show.verdict(f"{found.balance['input']} letters = {told}; {found.overdue} overdue{closes}", good=found.is_well)
@@ -160,4 +172,11 @@ def _print_json(found: _Status) -> None:
         more=found.more,
         unknown=found.unknown,
         advice=[{"letters": number, **finding.as_dict()} for finding, number in found.advice],
+        alarms=list(map(_alarm_json, found.alarms)),
     )
+
+
+def _alarm_json(finding: Finding) -> dict[str, str]:
+    """Return an alarm in English, with its sentences in Dutch beside it: operators may be mailed this."""
+    dutch = finding.as_dict("nl")
+    return finding.as_dict() | {"rule_nl": dutch["rule"], "advice_nl": dutch["advice"]}

@@ -19,8 +19,9 @@ from mobb_client.cli import _given, _show
 from mobb_client.client import Client, utc_now
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.fresh import Fresh
+from mobb_client.metrics.telling import telling
 from mobb_client.pacing import Stop
-from mobb_client.settings import Settings, load
+from mobb_client.settings import Settings, load, port_of
 from mobb_client.tally import SendReport
 
 _LONGEST_WAIT: Final = 60.0
@@ -36,20 +37,30 @@ _BY_SIGNAL: Final = 128
 @click.option(
     "--poll", type=click.FloatRange(min=_SHORTEST_WAIT), default=5.0, show_default=True, help="Seconds between looks."
 )
+@click.option("--metrics", metavar="HOST:PORT", help="Answer GET /metrics there, instead of at [metrics] listen.")
 @_show.json_option
 @click.pass_context
-def command(ctx: click.Context, settings_file: Path, once: bool, poll: float, as_json: bool) -> None:
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    ctx: click.Context, settings_file: Path, once: bool, poll: float, metrics: str | None, as_json: bool
+) -> None:
     """Send what is due, again and again, until a signal comes.
 
     Letters that wait become messages, messages go out when their CPA says so. SIGTERM and SIGINT end it in the middle
     of an upload, which costs nothing; a second one ends it at once. Settings, CPAs and certificates are read again when
     they change. A store that is not there is waited for.
     """
+    if once and metrics:
+        raise click.UsageError("give --once or --metrics, not both: nobody listens when it has ended")
     told = _Told(as_json)
     with until_signalled() as signalled:
-        worker = _Worker(settings_file, load(settings_file), poll, signalled, told)
+        settings = load(settings_file)
+        worker = _Worker(settings_file, settings, poll, signalled, told)
+        listen = None if once else port_of(metrics, "--metrics") if metrics else settings.metrics.listen
         try:
-            ctx.exit(worker.once() if once else worker.work())
+            with telling(settings, listen, lambda: worker.settings) as address:
+                if address is not None:
+                    told.event("metrics", listen=str(address))
+                ctx.exit(worker.once() if once else worker.work())
         finally:
             worker.close()
 
@@ -100,6 +111,11 @@ class _Worker:
         self._signalled = signalled
         self._told = told
         self._client: Client | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now."""
+        return self._settings
 
     def once(self) -> int:
         """Do one round, and return the exit code."""

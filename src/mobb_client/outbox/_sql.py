@@ -21,7 +21,7 @@ from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.berichtenbox.bijlage import Bestand
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
-from mobb_client.outbox import _rows, _runs, _schema
+from mobb_client.outbox import _figures, _rows, _runs, _schema
 from mobb_client.outbox._register import SqlRegister
 from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, STANDING, WAY, Row, moment
 from mobb_client.outbox._values import from_json, to_json
@@ -29,6 +29,7 @@ from mobb_client.outbox.content import content_json, read_content
 from mobb_client.outbox.contract import (
     Event,
     EventName,
+    Figures,
     Hold,
     Key,
     MessageKind,
@@ -526,6 +527,12 @@ class SqlOutbox(ABC):
         """Return how many rows there are of each kind, OIN and state."""
         with self._work(reading=True) as db:
             return _runs.counts(db, name)
+
+    def figures(self, now: datetime, since: int = 0) -> Figures:
+        """Return figures of all that is kept."""
+        self._number_events()
+        with self._work(reading=True) as db:
+            return _figures.figures(db, now, since)
 
     # Retention
 

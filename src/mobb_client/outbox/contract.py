@@ -273,6 +273,54 @@ class Hold:
     oin: OIN | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Letters of one run, OIN and state that are not acknowledged yet.
+
+    Args:
+        run: by which they came; None for letters of no run.
+        oin: whose they are.
+        state: ``QUEUED``, ``BATCHED`` or ``SENT``.
+        letters: how many.
+        ready: how many of them do not wait for a moment to come (`Aflevering.not_before`).
+        since: when the first of those was handed over, or that moment came; None when there are none.
+        until: the same of the last.
+    """
+
+    run: str | None
+    oin: OIN
+    state: State
+    letters: int
+    ready: int
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a store holds, counted.
+
+    Args:
+        states: how many letters there are in each state; none is left out.
+        events: how many events there are of each name, among those that were asked for.
+        unnumbered: and how many among those that have no number yet; they have one later.
+        last_event: the number of the last event that has one.
+        waiting: the letters that are not acknowledged yet.
+        oldest_message: when the oldest message was made that waits for its end, signals left out.
+        overdue: how many letters wait for their result longer than is normal (`Aflevering.is_overdue`).
+        verzoeken: the requests to the AbonnementService, oldest first.
+    """
+
+    states: Mapping[State, int]
+    events: Mapping[EventName, int]
+    unnumbered: Mapping[EventName, int] = field(default_factory=dict)
+    last_event: int = 0
+    waiting: Sequence[Waiting] = ()
+    oldest_message: datetime | None = None
+    overdue: int = 0
+    verzoeken: Sequence[Verzoek] = ()
+
+
 class Register(Protocol):
     """What is known of who is subscribed, and which requests were made for that. Part of a transaction."""
 
@@ -538,6 +586,14 @@ class Outbox(Protocol):
 
     def run_counts(self, name: str) -> Mapping[tuple[RowKind, OIN | None, State | None], int]:
         """Return how many rows of a run there are of each kind, OIN and state of the letter, at one moment."""
+
+    def figures(self, now: datetime, since: int = 0) -> Figures:
+        """Return figures of all that is kept, and lock nothing; letters and events are counted at one moment.
+
+        Args:
+            now: the moment.
+            since: only events with a higher number are counted.
+        """
 
     def purgeable(self, before: datetime) -> int:
         """Return how many letters have content that `purge` would remove."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from threading import RLock
 from typing import BinaryIO, TypeVar
 from uuid import UUID
 
-from mobb_client.berichtenbox.aflevering import FINAL, Aflevering, State, standing_as
+from mobb_client.berichtenbox.aflevering import FINAL, UNSENT, Aflevering, State, standing_as
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
@@ -22,6 +22,7 @@ from mobb_client.outbox._runs import one_each
 from mobb_client.outbox.contract import (
     Event,
     EventName,
+    Figures,
     Hold,
     Key,
     MessageKind,
@@ -33,6 +34,7 @@ from mobb_client.outbox.contract import (
     StoredMessage,
     StoredRun,
     Transaction,
+    Waiting,
 )
 
 _K = TypeVar("_K")
@@ -279,6 +281,34 @@ class MemoryOutbox:
             rows = [(row, self._tables.way_of(row)) for row in self._tables.rows_of(name)]
             return Counter((row.kind, row.oin, way.state if way else None) for row, way in rows)
 
+    def figures(self, now: datetime, since: int = 0) -> Figures:
+        """Return figures of all that is kept."""
+        with self._lock:
+            tables = self._tables
+            open_messages = [one for one in tables.messages.values() if _is_open(one) and one.kind != "signal"]
+            return Figures(
+                states=self.states(),
+                events=Counter(event.name for event in tables.events[since:]),
+                last_event=len(tables.events),
+                waiting=self._waiting(now),
+                oldest_message=min((one.created for one in open_messages), default=None),
+                overdue=sum(way.is_overdue(now) for way in tables.ways.values()),
+                verzoeken=MemoryRegister(tables.register, _nothing).verzoeken(),
+            )
+
+    def _waiting(self, now: datetime) -> list[Waiting]:
+        """Return the letters that are not acknowledged; one that came by two runs is of both."""
+        tables = self._tables
+        runs: dict[UUID, list[str]] = defaultdict(list)
+        for (name, _), row in tables.rows.items():
+            if row.bericht_id is not None and row.kind is not RowKind.REPEAT:
+                runs[row.bericht_id].append(name)
+        groups: dict[tuple[str | None, OIN, State], list[Aflevering]] = defaultdict(list)
+        for way in tables.ways.values():
+            for run in runs.get(way.bericht_id, [None]) if way.state in UNSENT else ():
+                groups[run, way.oin, way.state].append(way)
+        return [_group(*key, ways, now) for key, ways in groups.items()]
+
     def purgeable(self, before: datetime) -> int:
         """Return how many contents `purge` would remove."""
         with self._lock:
@@ -359,6 +389,12 @@ def _is_open(message: StoredMessage) -> bool:
 
 def _is_over(way: Aflevering, before: datetime) -> bool:
     return way.state in FINAL and way.ended is not None and way.ended < before
+
+
+def _group(run: str | None, oin: OIN, state: State, ways: Sequence[Aflevering], now: datetime) -> Waiting:
+    ready = [way.not_before or way.handed_over for way in ways if _is_past(way.not_before, now)]
+    since, until = min(ready, default=None), max(ready, default=None)
+    return Waiting(run=run, oin=oin, state=state, letters=len(ways), ready=len(ready), since=since, until=until)
 
 
 def _turn(message: StoredMessage) -> tuple[bool, datetime]:

@@ -162,7 +162,10 @@ class PostgresOutbox(SqlOutbox):
         return [row[0] for row in found]
 
     def beat(self) -> None:
-        """Write down that this worker lives; one that was taken for dead is somebody else from now on."""
+        """Write down that this worker lives; one that was taken for dead is somebody else from now on.
+
+        Events get their numbers too: who only reads cannot give them.
+        """
         worker, now = self._worker, self._monotonic()
         if not worker:
             return
@@ -170,8 +173,13 @@ class PostgresOutbox(SqlOutbox):
             lives = db.run("UPDATE mobb_worker SET seen = clock_timestamp() WHERE id = ?", (worker,))
         if lives:
             self._beaten = now
+            self._number_events()
         else:
             self._worker = ""
+
+    def _leave(self) -> None:
+        super()._leave()
+        self._number_events()
 
     def alive_check(self) -> Callable[[], None]:
         """Return a check that fails when this worker could not say for too long that it lives."""

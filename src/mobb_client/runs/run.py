@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from mobb_client.berichtenbox.aflevering import ENDINGS, State
+from mobb_client.berichtenbox.aflevering import ENDINGS, UNSENT, State
 from mobb_client.berichtenbox.identiteit import OIN, looks_like_bsn
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
@@ -42,7 +42,6 @@ POLL: Final = 5.0
 _LONGEST_WAIT: Final = 60.0
 _SHARE: Final = 20  # the rows are counted in no more than a twentieth of the time
 _PAGE: Final = 1000
-_UNSENT: Final = frozenset({State.QUEUED, State.BATCHED, State.SENT})
 
 Counts = Mapping[tuple[RowKind, OIN | None, State | None], int]
 Until = Literal["acknowledged", "ended"]
@@ -376,7 +375,7 @@ class Run:
         holds = [hold.oin for hold in self._outbox.holds(self.name) if hold.why == STOP]
         if None in holds:
             return True
-        waiting = _UNSENT if until == "acknowledged" else frozenset(State) - ENDINGS
+        waiting = UNSENT if until == "acknowledged" else frozenset(State) - ENDINGS
         return not any(
             count
             for (kind, oin, state), count in self._counter.fresh().items()
@@ -434,7 +433,7 @@ class Run:
 
     def _finish(self, now: datetime, counts: Counts) -> datetime | None:
         """Return when the last letter has gone, at the speed and size of those that went."""
-        queued = sum(n for (kind, _, state), n in counts.items() if kind is not RowKind.REPEAT and state in _UNSENT)
+        queued = sum(n for (kind, _, state), n in counts.items() if kind is not RowKind.REPEAT and state in UNSENT)
         if self._meter.speed is None or self._meter.letter is None:
             return None
         work = timedelta(seconds=queued * self._meter.letter / self._meter.speed)

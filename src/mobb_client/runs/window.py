@@ -58,6 +58,10 @@ class Window:
             return now.astimezone(UTC)
         return next(moment for moment in self._times(self.start, now) if self.is_open(moment))
 
+    def opened(self, now: datetime) -> datetime:
+        """Return when it opened last."""
+        return max(moment for moment in self._times(self.start, now - timedelta(days=2)) if moment <= now)
+
     def closes(self, now: datetime) -> datetime:
         """Return when it closes next."""
         return self._times(self.end, now)[0]

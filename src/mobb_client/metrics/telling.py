@@ -1,0 +1,93 @@
+"""The figures told where the settings say: over HTTP and in a file, for as long as somebody works."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from mobb_client.errors import ConfigurationError, Finding, OutboxError
+from mobb_client.metrics.vitals import Watch
+from mobb_client.settings import Settings
+from mobb_client.transport.serving import Address
+
+if TYPE_CHECKING:
+    from mobb_client.metrics.exporter import Exporter
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def exporting(settings: Settings, current: Callable[[], Settings]) -> Iterator[Exporter]:
+    """Give what tells the figures of an outbox, which is opened when they are asked for.
+
+    Args:
+        settings: of the outbox.
+        current: gives the settings as they are by then.
+
+    Raises:
+        ConfigurationError: ``metrics.extra``: prometheus-client is not installed.
+    """
+    try:
+        from mobb_client.metrics.exporter import Exporter  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise ConfigurationError(Finding("metrics.extra", field="metrics", measure="no prometheus-client")) from None
+    watch = Watch(lambda: settings.outbox.open(read_only=True), current)
+    try:
+        yield Exporter(watch.look, oin_labels=lambda: current().metrics.oin_labels)
+    finally:
+        watch.close()
+
+
+@contextmanager
+def telling(settings: Settings, listen: Address | None, current: Callable[[], Settings]) -> Iterator[Address | None]:
+    """Tell the figures where the settings say, for as long as the block lasts; give where is listened.
+
+    Raises:
+        ConfigurationError: nobody can listen there, or the extra is not installed.
+    """
+    textfile = settings.metrics.textfile
+    with ExitStack() as parts:
+        if listen is None and textfile is None:
+            yield None
+            return
+        exporter = parts.enter_context(exporting(settings, current))
+        if textfile is not None:
+            parts.enter_context(_writing(exporter, textfile, settings.metrics.interval))
+        yield parts.enter_context(_serving(exporter, listen)) if listen else None
+
+
+@contextmanager
+def _serving(exporter: Exporter, listen: Address) -> Iterator[Address]:
+    from mobb_client.metrics.serving import MetricsServer  # noqa: PLC0415 - an extra
+
+    with MetricsServer(exporter, listen) as server:
+        yield server.address
+
+
+@contextmanager
+def _writing(exporter: Exporter, file: Path, every: float) -> Iterator[None]:
+    """Write them again and again, and once more at the end."""
+    done = Event()
+
+    def write() -> None:
+        while True:
+            is_done = done.wait(0)
+            try:
+                exporter.write(file)
+            except (OutboxError, OSError) as error:
+                log.warning("metrics.textfile", extra={"error": type(error).__name__})
+            if is_done:
+                return
+            done.wait(every)
+
+    thread = Thread(target=write, name="mobb-textfile", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
