@@ -20,7 +20,7 @@ from mobb_client.berichtenbox.bijlage import error_of
 from mobb_client.berichtenbox.identiteit import OIN, holds_bsn, looks_like_bsn, measure
 from mobb_client.berichtenbox.tekst import KENMERK
 from mobb_client.errors import BerichtError, FieldError, Finding, Language
-from mobb_client.outbox.contract import Fact, Key, Outbox, StoredLetter, Transaction
+from mobb_client.outbox.contract import Fact, Key, Outbox, RowKind, RunRow, StoredLetter, Transaction
 from mobb_client.sender import Sender
 
 MOST_OF_REASON: Final = 200
@@ -105,6 +105,28 @@ class Desk:
         """
         return self._decide(kenmerk, reason, oin, letters.put_on_paper)
 
+    def paper_row(self, run: str, number: int, reason: str, *, oin: OIN | str | None = None) -> Aflevering:
+        """Put a refused row of a run on the paper list; return where it stands, by the name ``RUN:NUMBER``.
+
+        For a row without a usable kenmerk, or with that of another letter, which nothing else can name. One that is on
+        the desk under its own kenmerk is decided about as `paper` does.
+
+        Args:
+            run: the name of the run.
+            number: of the row, as a spreadsheet shows it.
+            reason: why, on one line and without a BSN; it is kept for ever.
+            oin: for whom it is printed, when the row does not name one of the senders' OINs.
+
+        Raises:
+            FieldError: ``desk.row``: it is no refused row of this run; ``sender.oin-unknown``; or as `deliver`. Nothing
+                was changed.
+        """
+        why = _one_line(reason)
+        with self._outbox.transaction() as tx:
+            row = _refused_row(tx, run, number)
+            key = self._key_of_row(tx, run, row, oin)
+            return self._step(tx, key, why, letters.put_on_paper, in_doubt=_names_another(tx, row, key))
+
     def resend(self, letter: str | Bericht, reason: str, *, oin: OIN | str | None = None) -> Aflevering:
         """Let a letter go again under its own BerichtID, perhaps corrected; return where it stands: in the queue.
 
@@ -138,14 +160,46 @@ class Desk:
         why = _one_line(reason)
         key = self._key(kenmerk, oin)
         with self._outbox.transaction() as tx:
-            known = tx.letter(key)
-            if known is None:
-                raise _unknown(kenmerk)
-            _check_decision(known, why)
-            way = known.aflevering
-            doubt = _DOUBT.code if way.may_have_arrived and step is not letters.delivered_after_all else None
-            more = {"why": why, "warning": doubt, **look(tx, known)}
-            return ledger.move(tx, way, step(way), self._now(), "desk", more=more)
+            return self._step(tx, key, why, step, look)
+
+    def _step(  # noqa: PLR0913 - what a decision is made of
+        self,
+        tx: Transaction,
+        key: Key,
+        why: str,
+        step: Callable[[Aflevering], Aflevering],
+        look: Callable[[Transaction, StoredLetter], Mapping[str, Fact]] = lambda *_: {},
+        *,
+        in_doubt: bool = False,
+    ) -> Aflevering:
+        known = tx.letter(key)
+        if known is None:
+            raise _unknown(key[1])
+        _check_decision(known, why)
+        way = known.aflevering
+        in_doubt = in_doubt or (way.may_have_arrived and step is not letters.delivered_after_all)
+        more = {"why": why, "warning": _DOUBT.code if in_doubt else None, **look(tx, known)}
+        return ledger.move(tx, way, step(way), self._now(), "desk", more=more)
+
+    def _key_of_row(self, tx: Transaction, run: str, row: RunRow, oin: OIN | str | None) -> Key:
+        """Return the key of the letter that a refused row follows; one that has none gets one, without content."""
+        way = None if row.bericht_id is None else tx.way_by_id(row.bericht_id)
+        if way is not None:
+            return way.key
+        key = _owned(self._senders, oin or row.oin), f"{run}:{row.number}"
+        if tx.way(key) is not None:
+            raise FieldError("desk.row", field="row", measure="a letter has its name as kenmerk")
+        made = Aflevering(
+            oin=key[0],
+            kenmerk=key[1],
+            bericht_id=bericht_id(*key),
+            state=State.HUMAN,
+            handed_over=self._now(),
+            finding=row.findings[0],
+        )
+        ledger.put_aside(tx, made, [finding.code for finding in row.findings], self._now())
+        tx.follow(run, row.number, made.bericht_id)
+        return key
 
     def _key(self, kenmerk: str, oin: OIN | str | None) -> Key:
         oins = [OIN(str(oin))] if oin else [one for sender in self._senders for one in sender.oins]
@@ -261,6 +315,26 @@ def _check_decision(known: StoredLetter, why: str) -> None:
         raise FieldError("desk.state", field="kenmerk", measure=f"a letter that is {known.aflevering.state}")
     if known.bericht is not None and holds_bsn(why, known.bericht.bsn.digits):
         raise FieldError("desk.reason-bsn", field="reason", measure=measure(why))
+
+
+def _refused_row(tx: Transaction, run: str, number: int) -> RunRow:
+    """Return a row that was refused.
+
+    Raises:
+        FieldError: ``desk.row``.
+    """
+    row = tx.run_row(run, number)
+    if row is None or row.kind is not RowKind.REFUSED:
+        measure = "no such row" if row is None else f"a row that is a {row.kind}"
+        raise FieldError("desk.row", field="row", measure=measure)
+    return row
+
+
+def _names_another(tx: Transaction, row: RunRow, key: Key) -> bool:
+    """Tell whether a letter that could go has the kenmerk of a row: perhaps its correction."""
+    named = (row.oin or key[0], row.kenmerk)
+    known = tx.letter(named) if row.kenmerk and named != key else None
+    return known is not None and not ledger.was_put_aside(known)
 
 
 def _unknown(kenmerk: str) -> FieldError:

@@ -110,6 +110,29 @@ def test_refused_rows(place: Place) -> None:
     assert (result.exit_code, "human 1" in result.output) == (1, True)
 
 
+def test_row_on_paper(place: Place) -> None:
+    """A row that no kenmerk can name is on the desk by its number, and goes on the paper list by that."""
+    letters = write_letters(place.folder / "bad.csv", [row("a"), row("", "123"), row("b", "123")])
+    assert place.run("start", "aanslag", str(letters), "--listen", place.listen, "--poll", "0.05").exit_code == 1
+    words = ("--settings", place.settings)
+    result = run("desk", "list", *words)
+    assert (result.exit_code, "--row aanslag:3: geweigerd" in result.output) == (1, True)
+    assert "1 brief op het bureau, en 1 van een run zonder eigen brief" in result.output
+    document = json.loads(run("desk", "list", *words, "--json").stdout)
+    assert [(one["row"], [f["code"] for f in one["findings"]]) for one in document["rows"]] == [
+        ("aanslag:3", ["bsn.format", "kenmerk.length"])
+    ]
+    for word in ("aanslag", "aanslag:x", ":3"):
+        assert run("desk", "paper", "--row", word, "--reason", "x", *words).exit_code == 2
+    assert run("desk", "paper", "--reason", "x", *words).exit_code == 2
+    result = run("desk", "paper", "--row", "aanslag:3", "--row", "aanslag:2", "b", "--reason", "adres bekend", *words)
+    assert (result.exit_code, "aanslag:2: niet gedaan" in result.stderr) == (1, True)
+    assert place.run("report", "aanslag", "--out", str(place.folder / "uit"), "--paper").exit_code == 0
+    lines = (place.folder / "uit" / "papier-1-laat.csv").read_text().splitlines()
+    assert [line.split(";")[1] for line in lines] == ["regel", "3", "4"]
+    assert run("desk", "list", *words).exit_code == 0
+
+
 def test_report(place: Place) -> None:
     """The files of the morning, the same when they are asked for again; early paper is empty here."""
     early, out = place.folder / "vroeg.csv", place.folder / "uit"

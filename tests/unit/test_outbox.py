@@ -719,6 +719,18 @@ class TestRuns:
         found = [bool(line.row.bericht_id) for line in outbox.run_lines("aanslag")]
         assert found == [False, False, True]
 
+    def test_row_that_gets_a_letter(self, outbox: Outbox) -> None:
+        """A refused row follows a letter from then on; one that follows a letter goes on following that."""
+        put(outbox, stored("a", state=State.PAPER), stored("b"))
+        add_rows(outbox, row(2, RowKind.REFUSED, kenmerk="x"), row(3, letter=way("b")))
+        with outbox.transaction() as tx:
+            assert tx.run_row("aanslag", 2) == row(2, RowKind.REFUSED, kenmerk="x")
+            assert (tx.run_row("aanslag", 9), tx.run_row("ander", 2)) == (None, None)
+            for number in (2, 3):
+                tx.follow("aanslag", number, way("a").bericht_id)
+        found = [line.aflevering.kenmerk for line in outbox.run_lines("aanslag") if line.aflevering]
+        assert found == ["a", "b"]
+
     def test_holds(self, outbox: Outbox) -> None:
         """What a run holds nobody puts into a message; letters beside the run go on."""
         put(outbox, stored("a"), stored("b", THEIRS), stored("c"))

@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 from tests.runs import GOOD, NOT_SUBSCRIBED, TOO_LARGE, Night, row, write_letters
+from tests.simulated import letter
 from tests.stores import STORES
 from tests.unit.test_runs import begin, codes, see_through
 
 from mobb_client import ledger
 from mobb_client.berichtenbox.abonnementen import Bron
 from mobb_client.berichtenbox.abonnementregels import Abonnementregels
+from mobb_client.berichtenbox.aflevering import State
 from mobb_client.berichtenbox.identiteit import BSN
 from mobb_client.client import Client
-from mobb_client.errors import ConfigurationError
+from mobb_client.errors import ConfigurationError, FieldError
 from mobb_client.outbox.contract import EventName
 from mobb_client.runs import outcomes
 from mobb_client.runs.night import NO_PLOT, draw, summary_html
@@ -115,6 +117,83 @@ def test_paper_lists(client: Client, night: Night, tmp_path: Path) -> None:
         (1, 2, "papier-1-laat.csv"),
         (2, 1, "papier-2-laat.csv"),
     ]
+
+
+class TestRowsWithoutLetter:
+    """Design 1: a refused row ends with a person, who may put it on paper, also when no kenmerk can name it."""
+
+    ROWS = (row("a"), row("", "123"), row("a", onderwerp="Iets anders"), row("a", "123"), row("c", "123"))
+
+    @pytest.fixture
+    def client(self, night: Night, tmp_path: Path) -> Iterator[Client]:
+        """Return a client whose run has a row without kenmerk, two with another's, and one of its own."""
+        with night.client() as made:
+            begin(night, made, write_letters(tmp_path / "l.csv", self.ROWS))
+            see_through(night, made)
+            yield made
+
+    def test_on_paper(self, client: Client, tmp_path: Path) -> None:
+        """Each by its number; it is on one paper list, once, and the balance closes."""
+        assert [(run, one.number) for run, one in outcomes.rows_on_desk(client.outbox)] == [
+            ("aanslag", 3), ("aanslag", 4), ("aanslag", 5),
+        ]  # fmt: skip
+        for number in (3, 4, 6):
+            way = client.desk.paper_row("aanslag", number, "adres bekend")
+            assert (way.state, way.kenmerk) == (State.PAPER, "c" if number == 6 else f"aanslag:{number}")
+        assert listed(client, tmp_path) == ["", "a", "c"]
+        assert [one["regel"] for one in read(tmp_path / "papier.csv")] == ["3", "4", "6"]
+        assert listed(client, tmp_path) == []
+        summary = outcomes.summarize(client.outbox, "aanslag", client.now())
+        assert (summary.balance.paper, summary.balance.human, summary.balance.closes) == (3, 1, True)
+        assert [one.number for _, one in outcomes.rows_on_desk(client.outbox)] == [5]
+
+    def test_events(self, client: Client) -> None:
+        """Who decided it, why, what was wrong, and that a letter under its kenmerk may be its correction."""
+        for number in (3, 4):
+            client.desk.paper_row("aanslag", number, "adres bekend")
+        told = [event for event in client.outbox.events() if (event.kenmerk or "").startswith("aanslag:")]
+        assert [str(event.name) for event in told] == ["letter.human", "letter.paper"] * 2
+        assert told[0].data["codes"] == "bsn.format, kenmerk.length"
+        assert [(one.data["by"], one.data["why"], one.data["warning"]) for one in told[1::2]] == [
+            ("desk", "adres bekend", None),
+            ("desk", "adres bekend", "desk.may-have-arrived"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("number", "code"), [(2, "desk.row"), (99, "desk.row"), (3, "desk.state")], ids=["letter", "none", "twice"]
+    )
+    def test_refused(self, client: Client, number: int, code: str) -> None:
+        """Only a refused row, and only once; nothing is changed otherwise."""
+        client.desk.paper_row("aanslag", 3, "adres bekend")
+        before = client.outbox.last_event()
+        with pytest.raises(FieldError) as error:
+            client.desk.paper_row("aanslag", number, "nog eens")
+        assert error.value.code == code
+        assert client.outbox.last_event() == before
+
+    def test_reason(self, client: Client) -> None:
+        """A reason is one line, without a BSN; a row stays as it was."""
+        for reason in ("", f"bsn {GOOD}"):
+            with pytest.raises(FieldError):
+                client.desk.paper_row("aanslag", 3, reason)
+        assert [one.number for _, one in outcomes.rows_on_desk(client.outbox)] == [3, 4, 5]
+
+    def test_name_that_is_taken(self, client: Client) -> None:
+        """A letter with the name of the row as its kenmerk stays what it is."""
+        client.enqueue([letter(kenmerk="aanslag:3")])
+        with pytest.raises(FieldError) as error:
+            client.desk.paper_row("aanslag", 3, "adres bekend")
+        assert error.value.code == "desk.row"
+
+    def test_for_whom(self, client: Client, night: Night, tmp_path: Path) -> None:
+        """A row that names none of our OINs is printed for the one that is given."""
+        own = str(night.sender.oins[0])
+        begin(night, client, write_letters(tmp_path / "m.csv", [row("", oin="00000099000000009999")]), "ander")
+        see_through(night, client, "ander")
+        with pytest.raises(FieldError) as error:
+            client.desk.paper_row("ander", 2, "adres bekend")
+        assert error.value.code == "sender.oin-unknown"
+        assert client.desk.paper_row("ander", 2, "adres bekend", oin=own).oin == night.sender.oins[0]
 
 
 def test_early_list(night: Night, tmp_path: Path) -> None:

@@ -89,6 +89,13 @@ DELIVERIES: dict[str, Entry] = {
         do_en="take the number out; when it is another one, write it with letters or points in it",
         do_nl="haal het nummer eruit; is het een ander nummer, schrijf het dan met letters of punten erin",
     ),
+    "desk.row": entry(
+        en="a row of a run that was refused, as RUN:NUMBER",
+        nl="een regel van een run die geweigerd is, als RUN:NUMMER",
+        source=_DESIGN,
+        do_en="look in `mobb desk list`, or in uitkomsten.csv, at which rows wait; a letter is named by its kenmerk",
+        do_nl="kijk met `mobb desk list` of in uitkomsten.csv welke regels wachten; een brief noemt u bij zijn kenmerk",
+    ),
     "desk.content": entry(
         en="a letter of which there is content: the row that was refused left none",
         nl="een brief waarvan de inhoud er is: de geweigerde regel heeft die niet nagelaten",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from mobb_client.cli.build import print_told, read_letters
 from mobb_client.client import Client
 from mobb_client.desk import Desk, OnDesk
 from mobb_client.errors import BerichtError, FieldError, Finding
+from mobb_client.outbox.contract import RunRow
+from mobb_client.runs import outcomes
 from mobb_client.settings import Settings, load
 
 _reason_option = click.option(
@@ -35,20 +38,26 @@ def command() -> None:
 @_show.json_option
 @click.pass_context
 def list_command(ctx: click.Context, settings_file: Path, as_json: bool) -> None:
-    """List the letters that wait for a person, each with what is wrong and what to do.
+    """List the letters and refused rows that wait for a person, each with what is wrong and what to do.
 
     Exit code 1 when there are any.
     """
     with _client(load(settings_file, keys=False), read_only=True) as client:
         number = client.balance()["human"]
         shown = client.desk.letters("nl")
+        rows = outcomes.rows_on_desk(client.outbox)
         if as_json:
-            _show.long_document("desk-list", "letters", map(_json, shown), on_desk=number)
+            waiting = [_row_json(run, row) for run, row in rows]
+            _show.long_document("desk-list", "letters", map(_json, shown), on_desk=number, rows=waiting)
+            number += len(waiting)
         else:
             for one in shown:
                 _print(one)
+            waits = sum(_print_row(run, row) for run, row in rows)
+            regels = f", en {waits} van een run zonder eigen brief" if waits else ""
             brieven = "1 brief" if number == 1 else f"{number} brieven"
-            _show.verdict(f"{brieven} op het bureau", good=not number)
+            number += waits
+            _show.verdict(f"{brieven} op het bureau{regels}", good=not number)
     ctx.exit(1 if number else 0)
 
 
@@ -74,24 +83,46 @@ def deliver_command(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 @command.command("paper")
-@click.argument("kenmerken", nargs=-1, required=True, metavar="KENMERK...")
+@click.argument("kenmerken", nargs=-1, metavar="KENMERK...")
+@click.option(
+    "--row",
+    "rows",
+    multiple=True,
+    metavar="RUN:NUMBER",
+    help="A refused row of a run that has no letter of its own; may be given more than once.",
+)
 @_reason_option
 @_given.oin_option
 @_given.settings_option
 @_show.json_option
 @click.pass_context
 def paper_command(  # noqa: PLR0913, PLR0917 - one argument an option
-    ctx: click.Context, kenmerken: tuple[str, ...], reason: str, oin: str | None, settings_file: Path, as_json: bool
+    ctx: click.Context,
+    kenmerken: tuple[str, ...],
+    rows: tuple[str, ...],
+    reason: str,
+    oin: str | None,
+    settings_file: Path,
+    as_json: bool,
 ) -> None:
-    """Put letters on the paper list."""
-    _decide(
-        ctx,
-        "paper",
-        kenmerken,
-        lambda desk, kenmerk: desk.paper(kenmerk, reason, oin=oin),
-        settings_file,
-        as_json=as_json,
-    )
+    """Put letters on the paper list, and rows of a run that were refused."""
+    if not kenmerken and not rows:
+        raise click.UsageError("KENMERK..., or --row RUN:NUMBER")
+    named = {word: _row(word) for word in rows}
+
+    def paper(desk: Desk, word: str) -> Aflevering:
+        if word in named:
+            return desk.paper_row(*named[word], reason, oin=oin)
+        return desk.paper(word, reason, oin=oin)
+
+    _decide(ctx, "paper", (*kenmerken, *rows), paper, settings_file, as_json=as_json)
+
+
+def _row(word: str) -> tuple[str, int]:
+    run, _, number = word.rpartition(":")
+    if not (run and re.fullmatch("[0-9]{1,12}", number)):
+        raise click.UsageError(_show.plain(f"--row RUN:NUMBER, such as aanslag2027:17: {word}"))
+    return run, int(number)
 
 
 @command.command("resend")
@@ -179,6 +210,21 @@ def _print(one: OnDesk) -> None:
     click.echo(f"    {one.advice}")
     if one.warning:
         click.echo(f"    let op: {one.warning}")
+
+
+def _print_row(run: str, row: RunRow) -> int:
+    """Print a row, and return that it is one."""
+    kenmerk = f" ({row.kenmerk})" if row.kenmerk else ""
+    click.echo(_show.plain(f"--row {run}:{row.number}{kenmerk}: geweigerd", 2000))
+    for finding in row.findings:
+        click.echo(_show.plain(f"    {finding.field}: {finding.rule_in('nl')} ({finding.code})", 2000))
+        click.echo(f"    {finding.advice_in('nl')}")
+    return 1
+
+
+def _row_json(run: str, row: RunRow) -> dict[str, object]:
+    told = {"row": f"{run}:{row.number}", "kenmerk": row.kenmerk, "oin": str(row.oin) if row.oin else None}
+    return told | {"findings": _dutch(row.findings)}
 
 
 def _print_decided(verb: str, decided: Sequence[Aflevering], refused: Mapping[str, Sequence[Finding]]) -> None:

@@ -60,6 +60,20 @@ def add_rows(db: Database, name: str, rows: Sequence[RunRow]) -> None:
     )
 
 
+def one_row(db: Database, name: str, number: int) -> RunRow | None:
+    """Return one row."""
+    found = db.rows(
+        f"SELECT {', '.join(_COLUMNS)} FROM mobb_run_row WHERE run = ? AND number = ?{db.locking}", (name, number)
+    )
+    return _read_row(found[0]) if found else None
+
+
+def follow(db: Database, name: str, number: int, bericht_id: UUID) -> None:
+    """Let a row follow a letter."""
+    statement = "UPDATE mobb_run_row SET bericht_id = ? WHERE run = ? AND number = ? AND bericht_id IS NULL"
+    db.run(statement, (str(bericht_id), name, number))
+
+
 def one_each(rows: Iterable[RunRow], taken: Mapping[UUID, int]) -> tuple[list[RunRow], list[int]]:
     """Let one row at most follow each letter.
 

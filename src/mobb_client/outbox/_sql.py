@@ -777,6 +777,12 @@ class _Work:
     def add_run_rows(self, name: str, rows: Sequence[RunRow]) -> None:
         _runs.add_rows(self._db, name, rows)
 
+    def run_row(self, name: str, number: int) -> RunRow | None:
+        return _runs.one_row(self._db, name, number)
+
+    def follow(self, name: str, number: int, bericht_id: UUID) -> None:
+        _runs.follow(self._db, name, number, bericht_id)
+
     def hold(self, name: str, hold: Hold) -> None:
         _runs.hold(self._db, name, hold)
 

@@ -448,6 +448,12 @@ class Transaction(Protocol):
         that was refused under its key. The others keep their findings and have no letter.
         """
 
+    def run_row(self, name: str, number: int) -> RunRow | None:
+        """Return one row of a run, locked until the transaction ends: to let it follow a letter."""
+
+    def follow(self, name: str, number: int, bericht_id: UUID) -> None:
+        """Let a row of a run that has no letter follow one that no other row follows."""
+
     def hold(self, name: str, hold: Hold) -> None:
         """Let nobody put these letters of a run into a message; those that are in one go on."""
 

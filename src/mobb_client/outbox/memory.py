@@ -532,6 +532,13 @@ class _Work:
         for row in kept:
             self._put(self._tables.rows, (name, row.number), row)
 
+    def run_row(self, name: str, number: int) -> RunRow | None:
+        return self._tables.rows.get((name, number))
+
+    def follow(self, name: str, number: int, bericht_id: UUID) -> None:
+        row = self._tables.rows[name, number]
+        self._put(self._tables.rows, (name, number), replace(row, bericht_id=row.bericht_id or bericht_id))
+
     def hold(self, name: str, hold: Hold) -> None:
         self._put(self._tables.holds, (name, hold), None)
 

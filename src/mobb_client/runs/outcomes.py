@@ -18,7 +18,7 @@ from typing import Final
 from mobb_client._xml import write_moment
 from mobb_client.berichtenbox.aflevering import State
 from mobb_client.errors import ConfigurationError, Finding
-from mobb_client.outbox.contract import EventName, Fact, Key, Outbox, PaperList, RowKind, RunLine, StoredRun
+from mobb_client.outbox.contract import EventName, Fact, Key, Outbox, PaperList, RowKind, RunLine, RunRow, StoredRun
 from mobb_client.runs.report import appearing, harmless
 from mobb_client.runs.run import Balance, balance_of, find
 from mobb_client.runs.summary import dutch
@@ -55,6 +55,14 @@ def lines(outbox: Outbox, name: str) -> Iterator[RunLine]:
     while page := outbox.run_lines(name, after, _PAGE):
         yield from page
         after = page[-1].row.number
+
+
+def rows_on_desk(outbox: Outbox) -> Iterator[tuple[str, RunRow]]:
+    """Give (run, row) of every refused row that has no letter: a person knows it by no kenmerk, and it waits."""
+    for run in outbox.runs():
+        if any(kind is RowKind.REFUSED and state is None for kind, _, state in outbox.run_counts(run.name)):
+            found = (line.row for line in lines(outbox, run.name) if line.aflevering is None)
+            yield from ((run.name, row) for row in found if row.kind is RowKind.REFUSED)
 
 
 # Rows
