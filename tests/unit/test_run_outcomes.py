@@ -154,7 +154,7 @@ class TestRowsWithoutLetter:
         told = [event for event in client.outbox.events() if (event.kenmerk or "").startswith("aanslag:")]
         assert [str(event.name) for event in told] == ["letter.human", "letter.paper"] * 2
         assert told[0].data["codes"] == "bsn.format, kenmerk.length"
-        assert [(one.data["by"], one.data["why"], one.data["warning"]) for one in told[1::2]] == [
+        assert [(one.data["by"], one.data["why"], one.data.get("warning")) for one in told[1::2]] == [
             ("desk", "adres bekend", None),
             ("desk", "adres bekend", "desk.may-have-arrived"),
         ]
