@@ -1,11 +1,12 @@
 # not run by tests/run_docs.py: docs/preflight.md runs it
 """Makes a data set of letters to try things with: a CSV file, and a PDF for each letter from the document examples.
 
-    python examples/make_letters.py DIRECTORY [--letters N] [--senders N] [--kilobytes N]
+    python examples/make_letters.py DIRECTORY [--letters N] [--senders N] [--kilobytes N] [--documents N]
 
 The same words make the same files. Nobody is a real person: the BSNs are the test numbers ``9999ddddd`` that pass the
 elfproef, 9,091 of them, each used for more than one letter when there are more letters. Every letter has a PDF of its
-own, as large as it is asked to be; links on the disk would make the files look faster to read than they are.
+own, as large as it is asked to be; links on the disk would make the files look faster to read than they are. Where the
+disk is too small for that, as for half a million letters that are only rehearsed, a few documents serve for all.
 
 Source: spec/berichtenbox.md f.1 (test numbers, elfproef); ISO 32000-1, 7.5.6 (what stands behind the last %%EOF).
 """
@@ -67,8 +68,8 @@ def document(name: str, number: int, size: int) -> bytes:
     return body + comment.ljust(max(len(comment), size - len(pdf) - 1)) + b"\nstartxref" + tail
 
 
-def make(folder: Path, letters: int, senders: int, size: int) -> Path:
-    """Write `letters` letters with their PDFs, and return the CSV file."""
+def make(folder: Path, letters: int, senders: int, size: int, documents: int | None = None) -> Path:
+    """Write `letters` letters with their PDFs, or with so many documents in turn, and return the CSV file."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "letters.csv"
     given = islice(zip(cycle(bsns()), cycle(oins(senders)), cycle(NAMES), strict=False), letters)
@@ -76,9 +77,11 @@ def make(folder: Path, letters: int, senders: int, size: int) -> Path:
         rows = csv.writer(sink)
         rows.writerow(COLUMNS)
         for number, (bsn, oin, name) in enumerate(given, start=1):
-            path = Path("pdf") / f"{number // _PER_FOLDER:03d}" / f"{number:06d}.pdf"
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(document(name, number, size))
+            own = (number - 1) % (documents or letters) + 1
+            path = Path("pdf") / f"{own // _PER_FOLDER:03d}" / f"{own:06d}.pdf"
+            if own == number:
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(document(name, number, size))
             kenmerk = f"aanslag-2027-{number:06d}"
             texts = ("AANSLAG", "Aanslag gemeentelijke belastingen 2027", TEXT.format(number=number))
             rows.writerow((kenmerk, oin, bsn, *texts, f"2027-{number:06d}", path.as_posix(), "Aanslag.pdf"))
@@ -92,8 +95,9 @@ def main() -> None:
     parser.add_argument("--letters", type=int, default=10, help="10 (default), 1000, 100000")
     parser.add_argument("--senders", type=int, default=1, help="how many OINs the letters are of, in turn")
     parser.add_argument("--kilobytes", type=int, default=0, help="size of each PDF; as it is when left out")
+    parser.add_argument("--documents", type=int, help="how many different PDFs; as many as letters when left out")
     given = parser.parse_args()
-    print(make(given.folder, given.letters, given.senders, given.kilobytes * 1000))
+    print(make(given.folder, given.letters, given.senders, given.kilobytes * 1000, given.documents))
 
 
 if __name__ == "__main__":

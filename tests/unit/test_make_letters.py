@@ -52,3 +52,11 @@ def test_the_same(tmp_path: Path) -> None:
     files = [sorted(path.read_bytes() for path in (tmp_path / name).rglob("*.pdf")) for name in "ab"]
     assert files[0] == files[1]
     assert len(files[0]) == 10
+
+
+def test_few_documents(tmp_path: Path) -> None:
+    """With fewer documents than letters they serve in turn, and the letters stay letters of their own."""
+    rows = made(tmp_path / "a", "--letters", "7", "--documents", "3")
+    assert len({row["kenmerk"] for row in rows}) == 7
+    assert [int(Path(row["bijlage_1"]).stem) for row in rows] == [1, 2, 3, 1, 2, 3, 1]
+    assert len(list((tmp_path / "a").rglob("*.pdf"))) == 3

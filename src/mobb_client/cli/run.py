@@ -47,7 +47,23 @@ _poll_option = click.option(
 _oin_option = click.option("--oin", metavar="OIN", help="Only the letters of this OIN.")
 
 
-@click.group("run")
+class _Runs(click.Group):
+    """Loads the rehearsal, and the simulator with it, when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the alphabet."""
+        return sorted([*super().list_commands(ctx), "rehearse"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command, or None for an unknown name."""
+        if cmd_name != "rehearse":
+            return super().get_command(ctx, cmd_name)
+        from mobb_client.cli.rehearse import command as rehearse  # noqa: PLC0415 - when it is asked for
+
+        return rehearse
+
+
+@click.group("run", cls=_Runs)
 def command() -> None:
     """A whole file in one night: read, sent, followed, and known row by row.
 
@@ -92,7 +108,7 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     end well (a certificate that expires before the end, a disk that is too small) is not begun.
     """
     night = _Night(settings_file, listen, until, poll, as_json)
-    at = _window(window)
+    at = window_of(window)
     with night.client() as client:
         runs.check_new(client.outbox, name, letters)
         found = plan(letters, client.senders, client.outbox, client.now(), window=at)
@@ -205,7 +221,8 @@ def _write_early(client: Client, name: str, file: Path | None) -> None:
     outcomes.write_paper_list(client.outbox, name, made.number if made else 0, file)
 
 
-def _window(given: str | None) -> Window | None:
+def window_of(given: str | None) -> Window | None:
+    """Return the window that was given. Raises ConfigurationError: ``run.window``."""
     try:
         return None if given is None else Window.parse(given)
     except FieldError as error:

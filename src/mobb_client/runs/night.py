@@ -39,12 +39,17 @@ img {{ max-width: 100%; }}
 
 def summary_html(summary: Summary, cents: int | None = None) -> str:
     """Return the page as HTML, with the plot when matplotlib is there."""
-    png = draw(summary.night)
+    return page(f"Run {summary.run.name}", summary_text(summary, cents), summary.night)
+
+
+def page(title: str, text: str, night: Night) -> str:
+    """Return a text as a page of HTML with the plot of a night below it."""
+    png = draw(night)
     if png is None:
         plot = f"<p>{escape(NO_PLOT)}</p>"
     else:
         plot = f'<img alt="Verloop van de nacht" src="data:image/png;base64,{b64encode(png).decode()}">'
-    return _PAGE.format(title=escape(f"Run {summary.run.name}"), text=escape(summary_text(summary, cents)), plot=plot)
+    return _PAGE.format(title=escape(title), text=escape(text), plot=plot)
 
 
 def draw(night: Night) -> bytes | None:

@@ -190,11 +190,16 @@ def name_of(made: PaperList) -> str:
 
 @dataclass(slots=True)
 class Night:
-    """What happened when, in steps of `MINUTES`: letters sent and ended, and sends that came to nothing."""
+    """What happened when, in steps of `MINUTES`: letters sent and ended, and sends that came to nothing.
+
+    `acknowledged` and `processed` are when the last letter was, by the other side.
+    """
 
     sent: Counter[datetime] = field(default_factory=Counter)
     ended: dict[str, Counter[datetime]] = field(default_factory=dict)
     failed: Counter[datetime] = field(default_factory=Counter)
+    acknowledged: datetime | None = None
+    processed: datetime | None = None
 
     def add(self, line: RunLine) -> None:
         """Count a letter."""
@@ -203,6 +208,9 @@ class Night:
             return
         if way.acknowledged is not None:
             self.sent[_step(way.acknowledged)] += 1
+            self.acknowledged = max(self.acknowledged or way.acknowledged, way.acknowledged)
+        if way.processed is not None:
+            self.processed = max(self.processed or way.processed, way.processed)
         if way.ended is not None:
             self.ended.setdefault(ending(line), Counter())[_step(way.ended)] += 1
 
@@ -299,7 +307,7 @@ def summary_text(summary: Summary, cents: int | None = None) -> str:
         summary: what it comes to.
         cents: what a letter on paper costs, to tell what was saved.
     """
-    parts = [_head(summary), _sheet(summary.balance), _reasons(summary), _lists(summary), _saved(summary, cents)]
+    parts = [_head(summary), sheet(summary.balance), _reasons(summary), _lists(summary), _saved(summary, cents)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -309,7 +317,8 @@ def _head(summary: Summary) -> str:
     return f"Run {run.name}\nGestart op {local(run.started)}, stand op {local(summary.at)}.{read}"
 
 
-def _sheet(balance: Balance) -> str:
+def sheet(balance: Balance) -> str:
+    """Return a balance for people: every row in one place, or that it is not so."""
     rows = (
         f"{dutch(balance.letters)} brieven + {dutch(balance.repeats)} herhalingen + {dutch(balance.refused)} geweigerd"
     )

@@ -92,9 +92,19 @@ def plan(  # noqa: PLR0913 - what a plan follows from, each by name
     now: datetime,
     *,
     window: Window | None = None,
+    speed: float | None = None,
     free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
 ) -> Plan:
     """Return what a run of these letters will take when it is started now.
+
+    Args:
+        letters: the input.
+        senders: whose letters they may be.
+        outbox: where they will be kept.
+        now: when it begins.
+        window: when may be sent.
+        speed: octets a second, when that is known otherwise than by earlier runs.
+        free: returns how many octets are free on the disk of a folder.
 
     Raises:
         ConfigurationError: the file cannot be read, or its header row is wrong.
@@ -103,7 +113,7 @@ def plan(  # noqa: PLR0913 - what a plan follows from, each by name
     for row in _rows(letters, senders):
         found.add(row)
     measured = [(run.started, run.sent_bytes / run.sent_seconds) for run in outbox.runs() if run.sent_seconds]
-    speed = max(measured)[1] if measured else float(ASSUMED)
+    speed = speed or (max(measured)[1] if measured else float(ASSUMED))
     octets, batches = found.totals()
     work = timedelta(seconds=octets / speed)
     starts = window.opens(now) if window else now
@@ -126,7 +136,7 @@ def plan(  # noqa: PLR0913 - what a plan follows from, each by name
         ends=ends,
         disk_needed=needed,
         disk_free=room,
-        findings=(*_empty(found), *_disk(needed, room), *_dates(used, now, ends)),
+        findings=(*_empty(found), *_disk(needed, room), *date_findings(used, now, ends)),
     )
 
 
@@ -244,7 +254,8 @@ def _disk(needed: int, room: int | None) -> Iterator[Finding]:
 # Dates
 
 
-def _dates(senders: Iterable[Sender], now: datetime, ends: datetime) -> Iterator[Finding]:
+def date_findings(senders: Iterable[Sender], now: datetime, ends: datetime) -> Iterator[Finding]:
+    """Find what expires before a run ends that begins now: CPAs, keys, certificates and anchors."""
     for sender in senders:
         forbidden = _forbidding(sender, now)
         yield from forbidden

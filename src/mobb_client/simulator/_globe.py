@@ -6,7 +6,7 @@ Source: `berichtenbox` c, h and k.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,13 +38,22 @@ class Globe:
     Args:
         oins: the OINs whose letters may come.
         berichttypes: those that are active; None for any.
+
+    Attributes:
+        outcomes: by BSN, what becomes of a letter to it.
+        otherwise: says it of every other BSN.
     """
 
     def __init__(self, oins: Collection[str], berichttypes: Collection[str] | None = None) -> None:
         self.oins = frozenset(oins)
         self.berichttypes = None if berichttypes is None else frozenset(berichttypes)
         self.outcomes: dict[str, Outcome] = dict(TEST_BSNS)
+        self.otherwise: Callable[[str], Outcome] = lambda _: VERWERKT
         self.letters: dict[str, Letter] = {}
+
+    def outcome_of(self, bsn: str) -> Outcome:
+        """Return what becomes of a letter to a BSN."""
+        return self.outcomes.get(bsn) or self.otherwise(bsn)
 
     def judge(self, document: Document, *, message_id: str, now: datetime) -> list[Result]:
         """Take the letters of a document in, and return the results to send."""
@@ -53,7 +62,7 @@ class Globe:
         planned: dict[tuple[timedelta, bool], list[Verdict]] = defaultdict(list)
         for given in document.letters:
             letter = self._kept(given, message_id, now)
-            outcome = self.outcomes.get(letter.bsn, VERWERKT)
+            outcome = self.outcome_of(letter.bsn)
             code = next(self._objections(letter, document.aanmaakdatum or now, now), outcome.code_at(letter.offers))
             if letter.code != "Verwerkt":  # what is in the box stays there
                 letter.code = code
@@ -67,7 +76,7 @@ class Globe:
             return _NOT_VALID
         if document.oin not in self.oins:
             return _NOT_YOURS
-        outcomes = (self.outcomes.get(letter.bsn, VERWERKT) for letter in document.letters)
+        outcomes = (self.outcome_of(letter.bsn) for letter in document.letters)
         return next((outcome.code for outcome in outcomes if outcome.whole_batch), "")
 
     def _kept(self, given: Letter, message_id: str, now: datetime) -> Letter:

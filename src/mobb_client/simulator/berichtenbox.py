@@ -25,7 +25,7 @@ from mobb_client.simulator._wus import Validatiedienst, url_beside
 from mobb_client.simulator.clock import Clock
 from mobb_client.simulator.engine import Answer, Letter, Logius, Outgoing
 from mobb_client.simulator.material import Keys, Material, Profile, Terms, make_material
-from mobb_client.simulator.outcomes import VERWERKT, Outcome
+from mobb_client.simulator.outcomes import Outcome
 
 if TYPE_CHECKING:
     from mobb_client.client import Bericht, Client, OnAflevering, Outbox
@@ -79,6 +79,7 @@ class Berichtenbox(Logius):
         sync: whether acknowledgments come in the HTTP response by that CPA.
         material: CA, certificates and terms; new ones, with keys made once a process, without.
         start: an aware moment at which the clock stands; the machine's own without.
+        clock: another clock than one that stands there.
         oins: the OINs whose letters may come; those of the material without.
         berichttypes: those that are active; any without.
         new_id: where MessageIds come from.
@@ -102,13 +103,14 @@ class Berichtenbox(Logius):
         sync: bool = False,
         material: Material | None = None,
         start: datetime | None = None,
+        clock: Clock | None = None,
         oins: Collection[str] | None = None,
         berichttypes: Collection[str] | None = None,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
         if profile not in (CLEAR_SYNC_PROFILES if sync else CLEAR_PROFILES):
             raise ValueError(f"{'synchronous ' if sync else ''}{profile} is not simulated")
-        self.clock = Clock(start)
+        self.clock = clock or Clock(start)
         self.material = material or make_material(self.clock.now(), keys=_keys(), terms=_TERMS)
         self._profile, self._sync = profile, sync
         self._terms = self.material.terms
@@ -160,7 +162,7 @@ class Berichtenbox(Logius):
 
     def is_subscribed(self, bsn: str, berichttype: str) -> bool:  # noqa: ARG002 - here nobody switches off one type
         """Tell whether letters may be sent to a citizen: what becomes of one follows from the same."""
-        return self.globe.outcomes.get(bsn, VERWERKT).code != "NietActiefOfGeabonneerd"
+        return self.globe.outcome_of(bsn).code != "NietActiefOfGeabonneerd"
 
     def settle_at(self, *, receiver_endpoint: str, sender_endpoint: str) -> None:
         """Give both endpoints other URLs; CPAs that were taken before no longer hold."""
@@ -168,12 +170,20 @@ class Berichtenbox(Logius):
         self.agree(self._every_agreement())
 
     def _every_agreement(self) -> Iterator[Agreement]:
-        terms = self._terms
         for profile in CLEAR_PROFILES:
             for sync in {False, profile in CLEAR_SYNC_PROFILES}:
-                other = (REQUEST, RESULT) if terms.abonnementen else None
-                document = self.cpa(profile, sync=sync)
-                yield Agreement.both(document, request=terms.request, result=terms.result, other=other)
+                yield _agreement(self.cpa(profile, sync=sync), self._terms)
+
+    def agree_also(self, profile: Profile, terms: Terms, *, sync: bool = False) -> bytes:
+        """Agree on a CPA of terms of its own, a CPAId among them, beside the others; return it.
+
+        Its endpoints are those of the box: of a box that is served, so take it from there.
+        """
+        here = self._terms
+        placed = replace(terms, receiver_endpoint=here.receiver_endpoint, sender_endpoint=here.sender_endpoint)
+        document = self.material.cpa(profile, sync=sync, terms=placed)
+        self.agree([_agreement(document, placed)])
+        return document
 
     # What becomes of letters
 
@@ -399,6 +409,11 @@ def _stranger(material: Material) -> Pair:
         start=one.not_valid_before_utc,
         end=one.not_valid_after_utc,
     )
+
+
+def _agreement(document: bytes, terms: Terms) -> Agreement:
+    other = (REQUEST, RESULT) if terms.abonnementen else None
+    return Agreement.both(document, request=terms.request, result=terms.result, other=other)
 
 
 def _signer(pair: Pair) -> Signer:
