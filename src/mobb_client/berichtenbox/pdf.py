@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
+from lxml import etree
+
 from mobb_client import _xml
 from mobb_client.berichtenbox.identiteit import looks_like_bsn, measure
 from mobb_client.berichtenbox.regels import STANDAARD, Regels
@@ -38,7 +40,12 @@ _LEFT_OUT: Final = frozenset(
 _FIELDS: Final = frozenset({"/Btn", "/Tx", "/Ch"})  # a signature, /Sig, is no question to the reader
 _FONTS: Final = frozenset({"/Type1", "/MMType1", "/TrueType", "/CIDFontType0", "/CIDFontType2"})
 _FONT_FILES: Final = ("/FontFile", "/FontFile2", "/FontFile3")
-_PDFAID: Final = "{http://www.aiim.org/pdfa/ns/id/}"
+_CLAIMED: Final = tuple(
+    etree.XPath(
+        f"normalize-space((//p:{part} | //@p:{part})[last()])", namespaces={"p": "http://www.aiim.org/pdfa/ns/id/"}
+    )
+    for part in ("part", "conformance")
+)
 _TITLE: Final = ".//{http://purl.org/dc/elements/1.1/}title"
 _CLAIM: Final = re.compile(r"[1-4][ABEFUabefu]?")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,4}")
@@ -254,11 +261,7 @@ def _metadata(stream: object) -> tuple[str | None, bool]:
     """
     with suppress(FormatError):
         root = _xml.parse(_xmp(stream).strip(b"\0"), "the metadata", instructions=True)
-        found: dict[str, str] = {}
-        for element in root.iter("*"):
-            texts = {**element.attrib, element.tag: element.text or ""}
-            found |= {str(name): str(text).strip() for name, text in texts.items() if str(name).startswith(_PDFAID)}
-        claim = f"{found.get(f'{_PDFAID}part', '')}{found.get(f'{_PDFAID}conformance', '')}"
+        claim = "".join(str(read(root)) for read in _CLAIMED)
         title = root.find(_TITLE)
         said = title is not None and bool("".join(title.itertext()).strip())
         return (claim.upper() if _CLAIM.fullmatch(claim) else None), said

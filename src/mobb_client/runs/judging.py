@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from hashlib import blake2b
 from importlib.util import find_spec
@@ -145,8 +145,12 @@ class Judged:
         return read_content(self.letter, _by_path) if self.letter else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as another process is told it."""
-        return asdict(self)
+        """Return it as another process is told it. By hand: `asdict` copies all of it, 0.07 ms a row."""
+        report = _parts(self.report) | {
+            "findings": [_parts(finding) for finding in self.report.findings],
+            "pdfs": [(column, _parts(facts)) for column, facts in self.report.pdfs],
+        }
+        return _parts(self) | {"report": report}
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Judged:
@@ -289,6 +293,11 @@ def faulty(raw: RawRow, what: str) -> Judged:
     """Return the report of a row that could not be judged, which is a fault of ours."""
     finding = Finding("row.fault", field="row", measure=what)
     return Judged(report=RowReport(number=raw.number, line=raw.line, kenmerk="", findings=(finding,)))
+
+
+def _parts(value: RowReport | Finding | PdfFacts | Judged) -> dict[str, Any]:
+    """Return what a value is made of, by name."""
+    return {one.name: getattr(value, one.name) for one in fields(value)}
 
 
 def _nowhere(block: bytes) -> None:
