@@ -35,7 +35,6 @@ from mobb_client.pki.identity import Identity
 from mobb_client.runs import outcomes
 from mobb_client.runs import run as runs
 from mobb_client.runs.plan import ASSUMED, Plan, date_findings, plan
-from mobb_client.runs.preflight import preflight
 from mobb_client.runs.rehearsal import Hours, Line, NightClock, Outage, Rest, Why, duration, speed
 from mobb_client.runs.rehearsal_report import (
     Assumed,
@@ -48,7 +47,6 @@ from mobb_client.runs.rehearsal_report import (
 )
 from mobb_client.runs.report import appearing
 from mobb_client.runs.run import DISK, WINDOW, Phase, Progress, Run
-from mobb_client.runs.summary import Tally
 from mobb_client.runs.window import ZONE, Window
 from mobb_client.sender import Intake, Sender
 from mobb_client.settings import Settings, load
@@ -94,7 +92,6 @@ _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 )
 @click.option("--failing", type=_PERCENT, default=0.02, show_default=True, help="Percent that must be offered twice.")
 @click.option("--test-bsns", is_flag=True, help="Let the test numbers have the outcomes of docs/simulator.md.")
-@click.option("--preflight/--no-preflight", "checks", default=True, help="Whether every PDF is looked at before.")
 @click.option(
     "--scratch", type=_FOLDER, help="Where a folder is made for the time that it lasts; else with temporary files."
 )
@@ -135,7 +132,6 @@ class _Asked:
     outages: Sequence[Outage]
     assumed: Assumed
     test_bsns: bool
-    checks: bool
     scratch: Path | None
     out: Path | None
 
@@ -159,7 +155,6 @@ class _Asked:
             outages=sorted((Outage.parse(text, at) for text in given["outages"]), key=lambda one: one.start),
             assumed=assumed,
             test_bsns=given["test_bsns"],
-            checks=given["checks"],
             scratch=given["scratch"],
             out=given["out"],
         )
@@ -329,30 +324,11 @@ class _Night:
         self._letters = letters
         self._asked = asked
         self._began = time.monotonic()
-        self._checked = self._preflight() if asked.checks else None
         self._stage = _Stage(stack, settings, asked)
         self._waiting = _Waiting(self._stage, asked.window)
         self._bar = _show.Line()
         stack.callback(self._bar.close)
         signalled.listeners.append(self._stage.client.stop)
-
-    def _preflight(self) -> Tally:
-        """Look at every row and PDF, as `mobb preflight` does."""
-        found = preflight(
-            self._letters,
-            at=self._asked.at,
-            regels=self._settings.senders[0].regels,
-            owners=[sender.oins for sender in self._settings.senders],
-        )
-        watched = _show.watched(
-            found, f"rows of {self._letters.name}", total=found.size, position=lambda: found.position
-        )
-        try:
-            for _ in watched:
-                pass
-        except BerichtError as error:  # the header row
-            raise ConfigurationError(*(one.finding for one in error.errors)) from None
-        return found.tally
 
     def play(self) -> Rehearsed:
         """Play it, and return what it came to."""
@@ -402,6 +378,12 @@ class _Night:
 
     def _citizens(self) -> dict[OIN, Path]:
         """Write whom the letters of each organisation are for, a BSN a line, and return the files."""
+        try:
+            return self._written()
+        except BerichtError as error:  # the header row
+            raise ConfigurationError(*(one.finding for one in error.errors)) from None
+
+    def _written(self) -> dict[OIN, Path]:
         stage = self._stage
         intake, found = Intake(stage.senders, stage.clock.now()), dict[OIN, Path]()
         with ExitStack() as stack, self._letters.open("rb") as source:
@@ -430,7 +412,6 @@ class _Night:
             at=asked.at,
             window=None if asked.window is None else str(asked.window),
             plan=found,
-            checked=self._checked,
             dates=tuple(date_findings(self._settings.senders, asked.at, ends)),
             outages=asked.outages,
             assumed=replace(asked.assumed, per_minute=self._settings.sending.per_minute),

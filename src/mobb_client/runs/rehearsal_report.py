@@ -17,7 +17,7 @@ from mobb_client.runs.night import page
 from mobb_client.runs.outcomes import Summary, local, sheet
 from mobb_client.runs.plan import Plan
 from mobb_client.runs.rehearsal import STEP, Hours, Outage, Trouble, Why
-from mobb_client.runs.summary import Tally, dutch
+from mobb_client.runs.summary import dutch
 
 _UNANSWERED: Final = "no-ack"
 _TROUBLES: Final = {
@@ -75,7 +75,6 @@ class Rehearsed:
         at: when the night began.
         window: as it was given.
         plan: what was expected before it began.
-        checked: what preflight found; None when it was left out.
         dates: what of the real CPAs, keys and certificates expires before the end.
         outages: what was put in its way.
         assumed: what it rests on.
@@ -91,7 +90,6 @@ class Rehearsed:
     at: datetime
     window: str | None
     plan: Plan
-    checked: Tally | None
     dates: Sequence[Finding]
     outages: Sequence[Outage]
     assumed: Assumed
@@ -224,10 +222,7 @@ def _warnings(night: Rehearsed) -> str:
     ]
     if night.complaints:
         told.append(f"LET OP: de simulator had {dutch(night.complaints)} opmerkingen over berichten: meld dit.")
-    checked = (
-        [f"Controle vooraf: {line}" for line in night.checked.samenvatting().splitlines()] if night.checked else []
-    )
-    return "\n".join([*checked, *told])
+    return "\n".join(told)
 
 
 def _rests_on(night: Rehearsed) -> str:
@@ -303,7 +298,6 @@ def rehearsal_json(night: Rehearsed) -> dict[str, object]:
         "paper_lists": [{"early": one.early, "letters": one.letters} for one in night.summary.run.lists],
         "complaints": night.complaints,
         "findings": [one.as_dict() for one in night.dates],
-        "preflight": None if night.checked is None else night.checked.as_json(),
         "measured": {
             "seconds": night.machine.seconds,
             "cpu_seconds": night.machine.processors,
