@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.partner import (
     way,
 )
 
+from mobb_client import sending
 from mobb_client.berichtenbox.aflevering import BACK_OFF, State
 from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.regels import Regels
@@ -676,6 +678,30 @@ class TestReminder:
         client.send_due()
         partner.clock.move(TIME_TO_LIVE - timedelta(seconds=1))
         assert client.send_due().overdue == 0
+
+
+class TestAhead:
+    """Issue 6: both cores where a run has more than one batch."""
+
+    def test_made_while_others_are_sent(self, partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While the first messages are being uploaded the next ones are made."""
+        monkeypatch.setattr(sending, "_AT_ONCE", 2)
+        client = partner.client(partner.sender(regels=Regels(batch_berichten=2)))
+        client.enqueue(some_letters(6))
+        made: list[str] = []
+        second = Event()
+        write_body = client._outbox.write_body
+
+        def noted(message_id: str, write: Any) -> Any:
+            made.append(message_id)
+            if len(made) == 2:
+                second.set()
+            return write_body(message_id, write)
+
+        monkeypatch.setattr(client._outbox, "write_body", noted)
+        partner.reply = lambda _: NOTHING if second.wait(20) else Response(500, {}, b"")
+        assert client.send_due().accepted == 3
+        assert states(client) == [State.SENT] * 6
 
 
 def test_report() -> None:
