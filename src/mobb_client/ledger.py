@@ -18,7 +18,7 @@ from mobb_client.berichtenbox import aflevering as letters
 from mobb_client.berichtenbox.abonnementen import Bron, Verzoek
 from mobb_client.berichtenbox.aflevering import Aflevering
 from mobb_client.berichtenbox.bericht import Bericht
-from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.berichtenbox.identiteit import BSN, OIN
 from mobb_client.berichtenbox.resultaat import (
     BatchResultaat,
     BerichtResultaat,
@@ -30,7 +30,7 @@ from mobb_client.berichtenbox.resultaat import (
 )
 from mobb_client.ebms import exchange
 from mobb_client.errors import ConfigurationError, Finding
-from mobb_client.outbox.contract import Event, EventName, Fact, Key, Outbox, StoredLetter, StoredMessage, Transaction
+from mobb_client.outbox.contract import Event, EventName, Fact, Outbox, StoredLetter, StoredMessage, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -446,15 +446,18 @@ def _apply_verdicts(  # noqa: PLR0913 - each by name
         _note_letters(tx, _event(now, EventName.LETTER_LATE, data, message_id=way.message_id), ways)
     move_alike(tx, ways, after, now, origin.message_id)
     if Verwerkingscode.NIET_ACTIEF_OF_GEABONNEERD in codes:
-        for one in ways:
-            _remember_no(tx, one.key, now)
+        _remember_no(tx, ways, now)
 
 
-def _remember_no(tx: Transaction, key: Key, now: datetime) -> None:
-    """Remember that a citizen is not subscribed: it overwrites what was known. Source: `berichtenbox` c.2, d.4."""
-    letter = tx.letter(key)
-    if letter is not None and letter.bericht is not None:
-        tx.register.put(key[0], letter.bericht.berichttype, Bron.RESULTAAT, now, [(letter.bericht.bsn, False)])
+def _remember_no(tx: Transaction, ways: Sequence[Aflevering], now: datetime) -> None:
+    """Remember that citizens are not subscribed: it overwrites what was known. Source: `berichtenbox` c.2, d.4."""
+    contents = tx.contents(ways)
+    told: dict[tuple[OIN, str], list[tuple[BSN, bool]]] = {}
+    for way in ways:
+        if (bericht := contents.get(way.bericht_id)) is not None:
+            told.setdefault((way.oin, bericht.berichttype), []).append((bericht.bsn, False))
+    for (oin, berichttype), facts in told.items():
+        tx.register.put(oin, berichttype, Bron.RESULTAAT, now, facts)
 
 
 def _note_result(tx: Transaction, result: BatchResultaat, origin: Origin, now: datetime) -> None:

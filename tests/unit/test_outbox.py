@@ -176,6 +176,18 @@ class TestTransaction:
         assert [one.batch_id for one in outbox.afleveringen()] == [BATCH] * count + [None] * (4 - count)
         assert leased(outbox, now=MOMENT + HOUR) == [one.kenmerk for one in held[:count]]
 
+    def test_contents(self, outbox: Outbox) -> None:
+        """The contents of many letters at once, attachments too; of one that has none, or is not there, nothing."""
+        with outbox.transaction() as tx:
+            full = letter(kenmerk="zaak-1", bijlagen=[(pdf(10), "Besluit")])
+            tx.add_letter(StoredLetter(bericht=full, aflevering=way()))
+            tx.add_letter(StoredLetter(bericht=None, aflevering=way("zaak-2")))
+            found = tx.contents([way(), way("zaak-2"), way("zaak-3")])
+            assert list(found) == [way().bericht_id]
+            kept = found[way().bericht_id]
+            assert (kept.kenmerk, kept.bsn, kept.berichttype) == (full.kenmerk, full.bsn, full.berichttype)
+            assert [b"".join(one.blocks()) for one in kept.bijlagen] == [pdf(10)]
+
     def test_event_of_each(self, outbox: Outbox) -> None:
         """An event of many letters is one of each, in their order, between those before and after it."""
         told = {"reason": "aflevering.expired", "count": 2}

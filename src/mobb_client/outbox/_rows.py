@@ -59,7 +59,8 @@ def _read(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
-def _text(value: Any) -> Any:
+def text(value: Any) -> Any:
+    """Return a value as text when it is octets, which a caller's connection may give."""
     return value.decode() if isinstance(value, bytes) else value
 
 
@@ -97,8 +98,8 @@ def standing_row(way: Aflevering) -> Row:
 
 def read_way(row: Row) -> Aflevering:
     """Return the way in a row of the columns of `WAY`."""
-    if isinstance(row[0], bytes):  # a caller's connection may give octets
-        row = tuple(map(_text, row))
+    if isinstance(row[0], bytes):
+        row = tuple(map(text, row))
     (
         bericht_id, oin, kenmerk, state, handed_over, acknowledged, processed, ended, verwerkingscode, stadium, finding,
         batch_id, message_id, not_before, alarm_at, resends, expired,

@@ -23,7 +23,7 @@ from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.outbox import _figures, _rows, _runs, _schema
 from mobb_client.outbox._register import SqlRegister
-from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, STANDING, WAY, Row, moment
+from mobb_client.outbox._rows import EVENT, MESSAGE, MOMENTS, STANDING, WAY, Row, moment, text
 from mobb_client.outbox._values import from_json, to_json
 from mobb_client.outbox.content import content_json, read_content
 from mobb_client.outbox.contract import (
@@ -642,9 +642,7 @@ class _Work:
         way = self.way(key)
         if way is None:
             return None
-        letter = str(way.bericht_id)
-        found = self._db.rows("SELECT parts FROM mobb_content WHERE bericht_id = ?", (letter,))
-        bericht = read_content(found[0][0], partial(_octets, self._db, letter)) if found else None
+        bericht = self.contents([way]).get(way.bericht_id)
         return StoredLetter(bericht=bericht, aflevering=way)
 
     def add_letter(self, letter: StoredLetter) -> StoredLetter | None:
@@ -654,6 +652,13 @@ class _Work:
         if letter.bericht is not None:
             self._add_content(row[0], letter.bericht)
         return None
+
+    def contents(self, letters: Iterable[Aflevering]) -> Mapping[UUID, Bericht]:
+        self.flush()
+        which, ids = self._db.among("bericht_id", (str(one.bericht_id) for one in letters))
+        found = self._db.rows(f"SELECT bericht_id, parts FROM mobb_content WHERE {which}", (ids,))
+        known = ((text(one), parts) for one, parts in found)
+        return {UUID(one): read_content(parts, partial(_octets, self._db, one)) for one, parts in known}
 
     def put_content(self, key: Key, bericht: Bericht) -> None:
         self.flush()

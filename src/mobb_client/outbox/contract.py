@@ -375,6 +375,9 @@ class Transaction(Protocol):
     def add_letter(self, letter: StoredLetter) -> StoredLetter | None:
         """Store a new letter; when one is there under its key, return that one and store nothing."""
 
+    def contents(self, letters: Iterable[Aflevering]) -> Mapping[UUID, Bericht]:
+        """Return the contents of letters by BerichtID; of one that has none any more nothing."""
+
     def put_content(self, key: Key, bericht: Bericht) -> None:
         """Store another content of a letter that is there: a correction."""
 

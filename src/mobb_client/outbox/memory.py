@@ -437,6 +437,10 @@ class _Work:
             self.put_way(letter.aflevering)
         return known
 
+    def contents(self, letters: Iterable[Aflevering]) -> Mapping[UUID, Bericht]:
+        found = {one.bericht_id: self._tables.contents.get(one.key) for one in letters}
+        return {bericht_id: bericht for bericht_id, bericht in found.items() if bericht is not None}
+
     def put_content(self, key: Key, bericht: Bericht) -> None:
         self._put(self._tables.contents, key, bericht)
 
