@@ -20,9 +20,12 @@ HEADER = "kenmerk,bsn,berichttype,onderwerp,berichttekst,bijlage_1,omschrijving_
 ESCAPE = "\x1b"
 
 
-def run(*words: object, env: Mapping[str, str] | None = None) -> Result:
-    """Run `mobb` here; whatever happens, there is no traceback and nothing that a terminal would obey."""
-    found = CliRunner().invoke(mobb, list(map(str, words)), env=dict(env or {}))
+def run(*words: object, env: Mapping[str, str] | None = None, given: str | None = None) -> Result:
+    """Run `mobb` here, perhaps with something on its stdin.
+
+    Whatever happens, there is no traceback and nothing that a terminal would obey.
+    """
+    found = CliRunner().invoke(mobb, list(map(str, words)), env=dict(env or {}), input=given)
     assert found.exception is None or isinstance(found.exception, SystemExit), found.exc_info
     assert "Traceback" not in found.output
     assert ESCAPE not in found.output

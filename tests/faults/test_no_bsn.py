@@ -9,15 +9,19 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.commands import HEADER, attachment, csv_file, row, run
+from click.testing import Result
+from tests import commands
+from tests.asking import NO, SILENT, YES, asking
+from tests.commands import HEADER, attachment, csv_file, row
 from tests.letters import BSNS, answer, letter, pdf, verdict
 from tests.material import MOMENT
 from tests.messages import WirePart
@@ -30,6 +34,7 @@ from mobb_client.berichtenbox.globe import parse_result
 from mobb_client.berichtenbox.identiteit import BSN
 from mobb_client.berichtenbox.overzicht import overzicht
 from mobb_client.berichtenbox.rows import read_rows, split_rows
+from mobb_client.client import Client
 from mobb_client.ebms import packet
 from mobb_client.errors import MobbError
 from mobb_client.inspection import inspect
@@ -37,8 +42,11 @@ from mobb_client.runs.judging import Criteria, Judge
 from mobb_client.runs.report import row_json
 from mobb_client.runs.report_rows import cells_of
 from mobb_client.sender import Intake
+from mobb_client.settings import load
 
 SECRET: Final = BSNS[0]
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The ids of a test are counted, and have zeros as one of the BSNs has; a BSN has no place in the form of one."""
 
 
 @dataclass
@@ -78,7 +86,7 @@ class Watch:
     def found(self) -> list[str]:
         """Return the places where a BSN came out, whole or without its leading zeros."""
         wanted = {*BSNS, *(bsn.lstrip("0") for bsn in BSNS if len(bsn.lstrip("0")) >= 8)}
-        return [text for text in self.texts if any(bsn in text for bsn in wanted)]
+        return [text for text in self.texts if any(bsn in _UUID.sub("", text) for bsn in wanted)]
 
 
 class _Handler(logging.Handler):
@@ -117,6 +125,13 @@ def watched(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
 
 
 watch = pytest.fixture(name="watch")(watched)
+
+
+def run(*words: object, given: str | None = None) -> Result:
+    """Run a command, perhaps with something on its stdin; what it shows is watched like all that is printed."""
+    found = commands.run(*words, given=given)
+    print(found.output)  # noqa: T201 - so that it is seen
+    return found
 
 
 def chained(seen: Watch) -> None:
@@ -347,6 +362,62 @@ def test_preflight(name: str, watch: Watch, tmp_path: Path) -> None:
             judged = judge.judge(raw)
             watch.saw(raw, judged)
             watch.saw(row_json(judged.report), *cells_of(judged.report))
+
+
+@pytest.mark.parametrize("name", [*FILES, *(f"{name}.jsonl" for name in LINES)])
+def test_figures(name: str, watch: Watch, material: Path, tmp_path: Path) -> None:
+    """What the figures, the alarms and the rounds of an outbox say after every file, in every form."""
+    attachment(tmp_path)
+    settings = tmp_path / "mobb.toml"
+    for one in ("mobb.toml", "cpa-osb-rm.xml", "sender.key", "sender.crt", "ca.pem"):
+        (tmp_path / one).write_bytes((material / one).read_bytes())
+    settings.write_text(settings.read_text() + '[metrics]\ntextfile = "mobb.prom"\noin_labels = true\n')
+    file = tmp_path / ("letters.jsonl" if name.endswith(".jsonl") else "letters.csv")
+    file.write_text(LINES[name.removesuffix(".jsonl")] if name.endswith(".jsonl") else FILES[name])
+    run("send", file, "--settings", settings, "--wait", "0")
+    run("work", "--once", "--settings", settings)
+    assert "mobb_letters_total" in (tmp_path / "mobb.prom").read_text()
+    watch.saw((tmp_path / "mobb.prom").read_text())
+    for more in ([], ["--json"]):
+        assert run("metrics", "--settings", settings, *more).exit_code == 0
+        run("status", "--settings", settings, *more)
+        run("work", "--once", "--settings", settings, *more)
+
+
+def test_abonnementen(watch: Watch, tmp_path: Path) -> None:
+    """check, request and status, of good lists and bad ones, with faults that quote a BSN, in words and in JSON."""
+    bsns = [YES, NO, SILENT, YES[:-1], f"{YES}0", f"x{YES}", "", "123456789"]
+    bad, good = tmp_path / "bad.txt", tmp_path / "good.txt"
+    good.write_text(f"{YES}\n{NO}\n{SILENT}")
+    bad.write_text("\n".join(bsns))
+    attachment(tmp_path)
+    files = [tmp_path / f"{number}.csv" for number in range(len(FILES))]
+    for file, text in zip(files, FILES.values(), strict=True):
+        file.write_text(text)
+    with asking(tmp_path) as (box, settings):
+        for more in (["--settings", settings], ["--settings", settings, "--json"]):
+            words = ["abonnementen", "check", "--berichttype", "BESCHIK", *more]
+            assert run(*words, given=good.read_text()).exit_code == 1, "of one nothing is told"
+            for file in files:
+                run("abonnementen", "check", file, *more)
+            for fault in (box.validatie.down_next, box.validatie.refuse_next):
+                fault(f"Onbekend: {YES}")
+                assert run(*words, given=bad.read_text()).exit_code in {1, 3}
+            assert run("abonnementen", "request", "--bsns", good, *more).exit_code == 0
+            assert run("abonnementen", "request", "--bsns", bad, *more).exit_code == 1
+            run("abonnementen", "request", "--bsns", tmp_path / YES, *more)
+            answer_badly(settings)
+            run("work", "--once", *more)
+            run("abonnementen", "status", *more)
+
+
+def answer_badly(settings: Path) -> None:
+    """Store an answer of BSNs to every request that waits for one, in a form that nobody can read."""
+    known = load(settings)
+    with Client(*known.senders, outbox=known.outbox.open()) as client, client.outbox.transaction() as tx:
+        for verzoek in tx.register.verzoeken():
+            answered = replace(verzoek, beantwoord=verzoek.gevraagd)
+            tx.register.put_verzoek(answered, f"<x>{YES}</x>".encode())
 
 
 def test_payload_holds_it(material: Path, tmp_path: Path) -> None:

@@ -9,55 +9,35 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.asking import NO, SILENT, YES, asking
 from tests.commands import csv_file, document, row, run
-from tests.material import material_keys
 
 from mobb_client.berichtenbox.aanvraag import Paden
 from mobb_client.cli.abonnementen import _age
 from mobb_client.cli.app import mobb
-from mobb_client.client import Client, utc_now
+from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError
 from mobb_client.settings import load
 from mobb_client.simulator.berichtenbox import Berichtenbox
-from mobb_client.simulator.material import Terms, make_material
-from mobb_client.simulator.server import Served
-
-YES, NO, SILENT = "999993653", "999990019", "000000012"
 
 
 @pytest.fixture
-def box() -> Berichtenbox:
-    """Return a box whose CPAs have the AbonnementService, and that knows who is not subscribed."""
-    terms = Terms(retries=3, interval="PT30M", abonnementen=True)
-    material = make_material(utc_now(), keys=material_keys(), terms=terms)
-    made = Berichtenbox("osb-rm", sync=True, material=material)
-    made.burger(NO).niet_geabonneerd()
-    made.validatie.silent.add(SILENT)
-    return made
+def place(tmp_path: Path) -> Iterator[tuple[Berichtenbox, Path]]:
+    """Serve a box whose CPAs have the AbonnementService until the test ends."""
+    with asking(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
-def served(box: Berichtenbox) -> Iterator[Served]:
-    """Serve the box until the test ends."""
-    with box.serve() as served:
-        yield served
+def box(place: tuple[Berichtenbox, Path]) -> Berichtenbox:
+    """Return the box."""
+    return place[0]
 
 
 @pytest.fixture
-def settings(box: Berichtenbox, served: Served, tmp_path: Path) -> Path:
-    """Write the settings of a sender of that box."""
-    terms = replace(box.material.terms, receiver_endpoint=served.url, sender_endpoint=served.sender_url)
-    replace(box.material, terms=terms).write(tmp_path)
-    (tmp_path / "cpa-osb-rm.xml").write_bytes(box.cpa("osb-rm", sync=True))
-    return write_table(tmp_path / "mobb.toml", f'validatie_url = "{box.validatie_url}"\nper_minute = 600\n')
-
-
-def write_table(file: Path, table: str) -> Path:
-    """Put a table behind the sender in a file of settings, in the place of the one that stands there."""
-    before, _, after = file.read_text().partition("[trust]")
-    assert after
-    file.write_text(f"{before.partition('[sender.abonnementen]')[0]}[sender.abonnementen]\n{table}\n[trust]{after}")
-    return file
+def settings(place: tuple[Berichtenbox, Path]) -> Path:
+    """Return the settings of a sender of that box."""
+    return place[1]
 
 
 def told(result: Result) -> str:
