@@ -1,6 +1,6 @@
 """What a user would pick instead, in the same run: each row's floor is ours, so its ratio says how many times as long.
 
-    pip install -e '.[compare]'
+    pip install -r benchmarks/rivals.txt
     python benchmarks/run.py compare
 
 Each side makes its result anew each time, from the same PDF or envelope and with the same key.
@@ -32,7 +32,7 @@ def compare(quick: bool) -> list[Figure]:
 def _adapter_client(bench: Bench, quick: bool) -> Iterator[Figure]:
     """The body of its POST to a Java adapter, which has yet to make a message of it; ours is the whole message."""
     with _Installed() as installed:
-        from ebms_adapter_client.berichtenbox import builder  # noqa: PLC0415 - an extra
+        from ebms_adapter_client.berichtenbox import builder  # noqa: PLC0415 - a rival
 
         def theirs() -> None:
             content = builder.build_berichten_xml(
@@ -84,7 +84,7 @@ def _signxml(bench: Bench, quick: bool) -> Iterator[Figure]:
 def _xmlsec(bench: Bench, quick: bool) -> Iterator[Figure]:
     """The same envelope signed over itself and its payload, as ebMS 2.0 says, which it can do by a callback."""
     with _Installed() as installed:
-        import xmlsec  # noqa: PLC0415 - an extra
+        import xmlsec  # noqa: PLC0415 - a rival
 
         envelope, payload = _message(bench)
         theirs = _with_xmlsec(xmlsec, bench, envelope, payload)
