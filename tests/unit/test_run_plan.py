@@ -15,12 +15,13 @@ from tests.stores import STORES
 from tests.unit.test_runs import begin, codes, see_through
 
 from mobb_client.berichtenbox.identiteit import OIN
+from mobb_client.berichtenbox.regels import Regels
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError
 from mobb_client.pki.certificate import Certificate
 from mobb_client.runs.plan import ASSUMED, Plan, plan
 from mobb_client.runs.run import RESERVE
-from mobb_client.runs.window import Window
+from mobb_client.runs.window import ZONE, Window
 
 
 @pytest.fixture
@@ -93,6 +94,68 @@ def test_thirteen_days(client: Client, tmp_path: Path) -> None:
     far = (client.now() + timedelta(days=20)).isoformat(timespec="seconds")
     found = planned(client, tmp_path, [row("a"), row("b", publicatiedatum=far)])
     assert (found.refused_rows, dict(found.refused)) == (1, {"publicatiedatum.ahead": 1})
+
+    assert str(client.now().date() + timedelta(days=13)) in found.examples["publicatiedatum.ahead"].rule_in("nl")
+
+
+class TestDatesThatPass:
+    """Users 3: what a run cannot do in time is said before it begins, with the last possible date."""
+
+    def test_term(self, client: Client, tmp_path: Path) -> None:
+        """A letter whose term passes before the run ends would end with a person: the run is not begun."""
+        found = planned(client, tmp_path, [row("a")], senders=client.senders)
+        soon, late = (found.ends + timedelta(seconds=n) for n in (-0.001, 60))
+        rows = [row(f"zaak-{n}", einddatum_handelingstermijn=at.isoformat()) for n, at in enumerate((soon, late, soon))]
+        now = client.now() - timedelta(minutes=5)
+        again = planned(client, tmp_path, rows, now=now, window=self.window(now))
+        assert again.letters == 3
+        (error,) = again.errors
+        assert (error.code, error.measure[:9]) == ("plan.einddatum", "2 letters")
+        assert f"{again.ends.astimezone(ZONE):%Y-%m-%d %H:%M}" in error.rule_in("nl")
+        with pytest.raises(ConfigurationError):
+            again.check()
+
+    def test_publication(self, client: Client, tmp_path: Path) -> None:
+        """A PublicatieDatum that passes meanwhile is left out when the letter goes: a warning."""
+        now = client.now()
+        rows = [row("a", publicatiedatum=(now + timedelta(seconds=1)).isoformat()), row("b")]
+        found = planned(client, tmp_path, rows, window=self.window(now))
+        assert [(one.code, one.severity) for one in found.findings] == [("plan.publicatiedatum", "warning")]
+        assert not found.errors
+
+    def window(self, now: datetime) -> Window:
+        """Return a window that opens five minutes later."""
+        opens = (now + timedelta(minutes=5)).astimezone(ZONE)
+        return Window(opens.time().replace(second=0, microsecond=0), (opens + timedelta(hours=1)).time())
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [{}, {"kenmerk": "x" * 190}, {"berichttekst": "x" * 4000}, {"berichttekst": "é" * 4000}],
+    ids=["short", "kenmerk", "text", "accents"],
+)
+def test_disk_as_measured(tmp_path: Path, letter: dict[str, str]) -> None:
+    """What a run takes on disk when all of it has ended is about what was planned, and no more."""
+    number = 400
+    with STORES["sqlite"](tmp_path) as store:
+        night = Night(store)
+        night.sender = replace(night.sender, regels=Regels())
+        kenmerk = letter.pop("kenmerk", "zaak")
+        rows = [row(f"{kenmerk}-{n}", **letter) for n in range(number)]
+        with night.client() as client:
+            empty = _octets(tmp_path)
+            found = planned(client, tmp_path, rows)
+            begin(night, client, tmp_path / "l.csv")
+            assert see_through(night, client)[-1].balance.delivered == number
+        store.close()
+    taken = _octets(tmp_path) - empty
+    promised = found.disk_needed - found.octets
+    assert taken < promised < 1.5 * taken
+
+
+def _octets(folder: Path) -> int:
+    """Return how large a database is when it is closed."""
+    return sum(file.stat().st_size for file in folder.rglob("*.sqlite"))
 
 
 def test_nothing(client: Client, tmp_path: Path) -> None:

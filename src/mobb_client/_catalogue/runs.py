@@ -133,6 +133,20 @@ RUNS: Final[dict[str, Entry]] = {
         do_en="replace what expires before you start, or start so early that the run ends before",
         do_nl="vervang wat verloopt voordat u start, of start zo vroeg dat de run eerder klaar is",
     ),
+    "plan.einddatum": entry(
+        en="letters whose EindDatumHandelingsTermijn lies after the end of the run, about {limit}",
+        nl="brieven waarvan de EindDatumHandelingsTermijn na het einde van de run ligt, ongeveer {limit}",
+        source="MijnOverheid Berichtenbox: EindDatumHandelingsTermijn lies after publication",
+        do_en="start earlier, or give them a later date: one that is not sent before its date ends with a person",
+        do_nl="start eerder, of geef ze een latere datum: wat niet voor zijn datum weg is, eindigt bij een medewerker",
+    ),
+    "plan.publicatiedatum": entry(
+        en="letters that go before their PublicatieDatum: the run ends about {limit}",
+        nl="brieven die voor hun PublicatieDatum weg zijn: de run is ongeveer {limit} klaar",
+        source="GLOBE: PublicatieDatum",
+        do_en="start earlier if the moment matters: one that waits until after it goes without, and is visible at once",
+        do_nl="start eerder als het moment telt: wat er te lang op wacht gaat zonder, en is dan meteen zichtbaar",
+    ),
     "plan.aanmaakdatum": entry(
         en="a batch that is offered within {limit} days of its AanmaakDatum",
         nl="een batch die binnen {limit} dagen na zijn AanmaakDatum wordt aangeboden",

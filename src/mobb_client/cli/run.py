@@ -267,11 +267,16 @@ def _print_plan(found: Plan, name: str, as_json: bool) -> None:
             ("messages", f"{found.batches:,}, together {_show.size(found.octets)}"),
             ("sent", f"from {_local(found.starts)} to about {_local(found.ends)}, at {speed}"),
             ("disk", f"{_show.size(found.disk_needed)}{free}"),
-            *((f"refused {code}", str(count)) for code, count in found.refused.most_common()),
+            *((f"refused {code}", _refused(found, code)) for code, _ in found.refused.most_common()),
         ]
     )
     for one in found.findings:
         _show.finding(one, f"{one.severity}: ")
+
+
+def _refused(found: Plan, code: str) -> str:
+    """Return how many rows break a rule, and the rule, with what is possible at most."""
+    return f"{found.refused[code]:,}: {found.examples[code].rule_in('en')}"
 
 
 def _plan_json(found: Plan, name: str) -> dict[str, object]:
@@ -291,6 +296,7 @@ def _plan_json(found: Plan, name: str) -> dict[str, object]:
         "run": name,
         **{one: getattr(found, one) for one in (*plain, *more)},
         "refused": dict(found.refused),
+        "examples": {code: finding.as_dict() for code, finding in found.examples.items()},
         "by_oin": {str(oin): count for oin, count in found.by_oin.items()},
         "findings": [one.as_dict() for one in found.findings],
     }
