@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.commands import document, run
+from tests.asking import write_table
+from tests.commands import document, run, start
 from tests.pdfs import sized
 from tests.runs import GOOD, NOT_SUBSCRIBED, TECHNICAL, TOO_LARGE, row, write_letters
-from tests.unit.test_cli_abonnementen import write_table
+from tests.unit.test_cli_simulate import PATIENCE, wait_for
 
 from mobb_client.berichtenbox.rows import COLUMNS
 from mobb_client.settings import OutboxSettings
@@ -146,6 +147,33 @@ def test_wrong_words(settings: Path, tmp_path: Path, words: tuple[str, ...], cod
     result = run("run", "rehearse", letters, "--settings", settings, *words)
     assert result.exit_code == 2
     assert code in result.stderr
+
+
+def test_expires(tmp_path: Path) -> None:
+    """B57: what expires before the rehearsed night ends is told, with what to do; the real one would not begin."""
+    end = BEGIN + timedelta(minutes=5)
+    make_material(datetime.now(UTC), end=end, terms=Terms(end=end, interval="PT30M")).write(tmp_path)
+    letters = write_letters(tmp_path / "l.csv", [row("a")])
+    words = ("--at", "2027-02-26T21:00", "--subscribed", "100", "--failing", "0", "--results-after", "1h")
+    result = run("run", "rehearse", letters, "--settings", tmp_path / "mobb.toml", *words)
+    assert result.exit_code == 1
+    assert "1 bezorgd + 0 papier + 0 mens + 0 open" in result.stdout
+    assert result.stdout.count("LET OP") >= 2
+    assert "(plan.expires)" in result.stdout
+
+
+@pytest.mark.parametrize("sooner", [True, False])
+def test_signal(settings: Path, tmp_path: Path, *, sooner: bool) -> None:
+    """SIGTERM ends it, in the night or before, and nothing of it stays behind."""
+    letters = write_letters(tmp_path / "l.csv", (row(f"zaak-{n}", oin=OINS[n % 2]) for n in range(3000)))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with start("run", "rehearse", letters, "--settings", settings, "--scratch", scratch) as process:
+        wait_for(lambda: any(scratch.rglob("outbox.sqlite" if sooner else "outbox.sqlite.d/*")))
+        process.terminate()
+        told, _ = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, told) == (143, "")
+    assert list(scratch.iterdir()) == []
 
 
 def test_no_letters(settings: Path, tmp_path: Path) -> None:

@@ -371,7 +371,9 @@ class _Night:
             with file.open() as bsns:
                 stage.client.abonnementen.request(Variant.BSN_LIJST, bsns=(one.strip() for one in bsns), oin=oin)
             file.unlink()
-        while any(one.verwerkt is None for one in stage.client.abonnementen.verzoeken()):
+        while not stage.client.is_stopped and any(
+            one.verwerkt is None for one in stage.client.abonnementen.verzoeken()
+        ):
             stage.client.send_due()
             stage.other.settle()
             stage.clock.advance(_HOUR.total_seconds())
@@ -391,6 +393,8 @@ class _Night:
             regels = stage.senders[0].regels
             for row in read_rows(source, folder=self._letters.parent, name=self._letters.name, regels=regels):
                 oin = _owner(intake, row.bericht)
+                if stage.client.is_stopped:
+                    break
                 if row.bericht is None or oin is None:
                     continue
                 if oin not in sinks:
