@@ -30,7 +30,7 @@ def night_120kb(quick: bool) -> list[Figure]:
         worker.night(bench.paths)  # warm up: imports, schemas, page cache, the first pages of the outbox
         before = peak_from_here()
         spent = [(*worker.night(bench.paths), _cpu_of(bench.encrypted_floor)) for _ in range(3 if quick else 5)]
-        grown = peak() - before
+        grown, octets = peak() - before, worker.octets_a_letter()
     count = len(bench.paths)
     cpu = [1000 * used / count for used, _, _ in spent]
     rate = [count / wall for _, wall, _ in spent]
@@ -40,6 +40,7 @@ def night_120kb(quick: bool) -> list[Figure]:
         figure("night_120kB", statistics.median(cpu), "ms", spread_of(cpu), floor=floor)
         | {"ratio": statistics.median(used / least for used, _, least in spent)},
         figure("night_120kB_rate", statistics.median(rate), "a s", beside),
+        figure("night_120kB_bytes", octets / 1000, "kB", "a letter, in the documents that were sent"),
         figure("night_120kB_memory", grown, "MB", "growth of the peak"),
     ]
 
@@ -154,6 +155,13 @@ class _Worker:
             time.sleep(0.05)
         self._client.send_due()  # our acknowledgments
         return time.process_time() - cpu, time.perf_counter() - wall
+
+    def octets_a_letter(self) -> float:
+        """Return what a letter took of the documents that were sent."""
+        from mobb_client.outbox.contract import EventName  # noqa: PLC0415 - as above
+
+        made = [event.data for event in self._client.outbox.events(0, names=[EventName.MESSAGE_PENDING])]
+        return sum(one["payload_bytes"] for one in made) / sum(one["letters"] for one in made)
 
     def close(self) -> None:
         """End it."""
