@@ -6,6 +6,7 @@ Paths are relative to the file. A passphrase comes from a file or the environmen
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -34,7 +35,7 @@ from mobb_client.transport.serving import PATH, Address, Limits
 _Made = TypeVar("_Made")
 
 _MAX_FILE: Final = 1_000_000
-_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending", "serve", "metrics"}
+_TABLES: Final = {"sender", "trust", "regels", "outbox", "sending", "serve", "metrics", "preflight"}
 _TRUST_KEYS: Final = {"anchors"}
 _SENDER_KEYS: Final = {
     "name", "oin", "cpa", "key", "certificate", "passphrase_file", "passphrase_env", "action", "party", "payload_type",
@@ -49,6 +50,9 @@ _REGELS: Final = {
     for one in fields(Regels)
     if isinstance(getattr(STANDAARD, one.name), int)
 }
+_PREFLIGHT_KEYS: Final = {"validator", "berichttypen", "processes", "seconds"}
+_MOST_PROCESSES: Final = 64
+_MOST_LOOK: Final = 3600
 _OUTBOX_KEYS: Final = {"url", "keep_days", "shared_paths"}
 _MOST_DAYS: Final = 36_500
 _SERVE_KEYS: Final = {
@@ -133,6 +137,38 @@ class MetricsSettings:
     oin_labels: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightSettings:
+    """How rows of letters are judged, by `mobb preflight` and by `mobb run` alike.
+
+    Args:
+        validator: a command that is run with the path of each PDF, its words as a shell splits them.
+        berichttypen: the codes that are active in the Leveranciersportaal; empty when any will do.
+        processes: how many judge at the same time; as many as there are processors when left out.
+        seconds: how long a look at one PDF may take.
+    """
+
+    validator: str | None = None
+    berichttypen: tuple[str, ...] = ()
+    processes: int | None = None
+    seconds: float = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What letters are judged by: what a `mobb.toml` says of that, and nothing of CPAs and keys.
+
+    Args:
+        regels: the limits.
+        owners: the OINs of each sender.
+        preflight: how.
+    """
+
+    regels: Regels = STANDAARD
+    owners: tuple[tuple[OIN, ...], ...] = ()
+    preflight: PreflightSettings = PreflightSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a `mobb.toml` says.
@@ -144,6 +180,7 @@ class Settings:
         sending: how fast may be sent.
         serve: how our endpoint is served.
         metrics: where figures are told.
+        preflight: how rows of letters are judged.
         certificates: by table (``sender[1]``, ``serve``), the certificate of its key, when it has one. Where keys are
             left unread, those that are in a file of their own and can be read.
         files: every file that was read: who runs for long looks whether one of them changed (B50).
@@ -155,6 +192,7 @@ class Settings:
     sending: Pace = field(default_factory=Pace)
     serve: ServeSettings = field(default_factory=ServeSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    preflight: PreflightSettings = field(default_factory=PreflightSettings)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     files: frozenset[Path] = frozenset()
 
@@ -175,8 +213,8 @@ def load(path: str | Path, *, keys: bool = True) -> Settings:
     return replace(found, files=found.files | {file})
 
 
-def load_rules(path: str | Path) -> tuple[Regels, tuple[tuple[OIN, ...], ...]]:
-    """Return what letters are judged by, and the OINs of each sender: of a file whose CPA and keys need not be here.
+def load_rules(path: str | Path) -> Rules:
+    """Return what letters are judged by, of a file whose CPA and keys need not be here.
 
     Raises:
         ConfigurationError: as `load`, of what it reads.
@@ -274,6 +312,7 @@ class _Reader:
         pace = self._pace(_Table(given).table("sending", self))
         serve = self._serve(_Table(given).table("serve", self), made)
         metrics = self._metrics(_Table(given).table("metrics", self))
+        preflight = self._preflight(_Table(given).table("preflight", self))
         if self._findings:
             raise ConfigurationError(*self._findings)
         return Settings(
@@ -283,12 +322,13 @@ class _Reader:
             sending=pace,
             serve=serve,
             metrics=metrics,
+            preflight=preflight,
             certificates=self._certificates,
             files=frozenset(self._files),
         )
 
-    def rules(self, given: Mapping[str, object]) -> tuple[Regels, tuple[tuple[OIN, ...], ...]]:
-        """Return the limits and the OINs.
+    def rules(self, given: Mapping[str, object]) -> Rules:
+        """Return what letters are judged by.
 
         Raises:
             ConfigurationError: everything that is wrong with those.
@@ -299,9 +339,10 @@ class _Reader:
             self.attempt(f"sender[{number}].", partial(_oins, _Table(one)))
             for number, one in enumerate(tables, start=1)
         ]
+        preflight = self._preflight(_Table(given).table("preflight", self))
         if self._findings:
             raise ConfigurationError(*self._findings)
-        return regels, tuple(filter(None, owners))
+        return Rules(regels=regels, owners=tuple(filter(None, owners)), preflight=preflight)
 
     def attempt(self, where: str, step: Callable[[], _Made]) -> _Made | None:
         """Return what a step makes; or None when it finds something wrong, which is noted with where it stands."""
@@ -415,6 +456,20 @@ class _Reader:
         make: Callable[..., MetricsSettings] = MetricsSettings
         return make(**parts)
 
+    def _preflight(self, given: Mapping[str, object]) -> PreflightSettings:
+        """Return how rows are judged."""
+        self._only(given, _PREFLIGHT_KEYS, "preflight.")
+        table = _Table(given)
+        steps: dict[str, Callable[[], object]] = {
+            "validator": lambda: _command(table.text("validator")),
+            "berichttypen": lambda: table.texts("berichttypen"),
+            "processes": lambda: table.number("processes", least=1, most=_MOST_PROCESSES),
+            "seconds": lambda: table.number("seconds", least=1, most=_MOST_LOOK),
+        }
+        parts = {key: self.attempt("preflight.", step) for key, step in steps.items() if key in given}
+        make: Callable[..., PreflightSettings] = PreflightSettings
+        return make(**parts)
+
     def _limits(self, table: _Table, given: Mapping[str, object]) -> Limits:
         most = {"threads": _MOST_THREADS, "connections": _MOST_CONNECTIONS, "max_bytes": _MOST_BYTES}
         names = {"max_bytes": "max_body"}
@@ -492,6 +547,20 @@ def port_of(text: str, field: str) -> Address:
     if found.socket is not None:
         raise _wrong("serve.address", field, "a Unix socket, where a port belongs")
     return found
+
+
+def _command(text: str) -> str:
+    if not split_command(text):
+        raise _wrong("settings.value", "validator", "no words as a shell splits them")
+    return text
+
+
+def split_command(text: str) -> tuple[str, ...]:
+    """Return the words of a command as a shell splits them, and no shell runs it; nothing when there are none."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return ()
 
 
 def _path(text: str) -> str:

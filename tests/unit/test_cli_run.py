@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from tests.pdfs import real_pdf
 from tests.runs import NOT_SUBSCRIBED, row, write_letters
 from tests.unit.test_cli_send import run, settings
 
@@ -108,6 +110,23 @@ def test_refused_rows(place: Place) -> None:
     letters = write_letters(place.folder / "bad.csv", [row("a"), row("b", "123")])
     result = place.run("start", "aanslag", str(letters), "--listen", place.listen, "--poll", "0.05")
     assert (result.exit_code, "human 1" in result.output) == (1, True)
+
+
+def test_judged_by_the_settings(place: Place) -> None:
+    """Users 3: what preflight refuses by the settings, the run refuses, at the same row: types, and a validator."""
+    with Path(place.settings).open("a") as file:
+        file.write('[preflight]\nberichttypen = ["BESCHIK"]\nprocesses = 1\nvalidator = "sh -c \'exit 3\'"\n')
+    (place.folder / "b.pdf").write_bytes(real_pdf())
+    rows = [row("a"), row("b", berichttype="ANDERS"), row("c", bijlage_1="b.pdf")]
+    letters = str(write_letters(place.folder / "typen.csv", rows))
+    found = json.loads(run("preflight", letters, "--settings", place.settings, "--json").stdout)
+    foreseen = {one["row"]: one["findings"][0]["code"] for one in found["rows"]}
+    assert place.run("start", "typen", letters, "--listen", place.listen, "--poll", "0.05").exit_code == 1
+    place.run("report", "typen", "--out", str(place.folder / "uit"))
+    with (place.folder / "uit" / "uitkomsten.csv").open(encoding="utf-8-sig", newline="") as file:
+        told = {int(one["regel"]): one["reden"] for one in csv.DictReader(file, delimiter=";")}
+    assert foreseen == {3: "berichttype.unknown", 4: "pdf.validator"}
+    assert told == {2: "resultaat.Verwerkt", **foreseen}
 
 
 def test_row_on_paper(place: Place) -> None:

@@ -22,6 +22,7 @@ from mobb_client.berichtenbox.bijlage import BLOCK, Bijlage
 from mobb_client.berichtenbox.globe import NS_BATCH, NS_BERICHT, SIZE_OF_EMPTY, size_of, size_of_batch, write_berichten
 from mobb_client.berichtenbox.regels import Regels
 from mobb_client.errors import BerichtError
+from mobb_client.outbox.content import content_json, read_content
 
 ALL = {"bvs": NS_BATCH, "ber": NS_BERICHT}
 CLEF = "\U0001d11e"
@@ -97,6 +98,22 @@ class TestShape:
         assert texts(document, ".//ber:BijlageType") == ["Pdf", "Pdf"]
         assert texts(document, ".//ber:Omschrijving") == ["Besluit", "Toelichting.pdf"]
         assert texts(document, ".//ber:Volgorde") == ["1", "2"]
+
+    def test_order_of_attachments(self, tmp_path: Path) -> None:
+        """B73: the caller's order is the order that is written, 1 for the first and 2 for the second (k.9).
+
+        Nobody sets a number; it is the same letter in the other order only when the numbers say so, and the order stays
+        when the letter was kept and read back.
+        """
+        names = ["besluit.pdf", "toelichting.pdf"]
+        for name in names:
+            (tmp_path / name).write_bytes(pdf())
+        for order in (names, names[::-1]):
+            made = letter(bijlagen=[tmp_path / name for name in order])
+            for one in (made, read_content(content_json(made, keeps_paths=True), bytes)):
+                document = written(batch(one))
+                assert texts(document, ".//ber:Omschrijving") == order
+                assert texts(document, ".//ber:Volgorde") == ["1", "2"]
 
     def test_left_out(self) -> None:
         """b.2: what a letter has not is left out, never empty."""

@@ -13,9 +13,20 @@ from tests.outgoing import OIN
 
 from mobb_client._catalogue.settings import SETTINGS
 from mobb_client.berichtenbox.regels import Regels
+from mobb_client.cli._judging import judges_of
 from mobb_client.errors import ConfigurationError, FieldError, OutboxError
 from mobb_client.pacing import Pace
-from mobb_client.settings import ServeSettings, Settings, load, load_cpa, read_passphrase
+from mobb_client.runs.validator import CommandValidator
+from mobb_client.settings import (
+    PreflightSettings,
+    Rules,
+    ServeSettings,
+    Settings,
+    load,
+    load_cpa,
+    load_rules,
+    read_passphrase,
+)
 from mobb_client.transport import FromProxy
 from mobb_client.transport.serving import Address, Limits
 
@@ -478,3 +489,35 @@ class TestOutbox:
             found.outbox.open()
         assert SECRET not in f"{caught.value} {caught.value!r}"
         assert [finding.code for finding in caught.value.findings] == ["outbox.url"]
+
+
+class TestPreflight:
+    """How rows are judged: `[preflight]`, by `mobb preflight` and by `mobb run` alike."""
+
+    def test_as_given(self, read: Read, folder: Path) -> None:
+        """Left out it is what preflight does by itself; the rules can be read without CPA and keys."""
+        assert read(GOOD).preflight == PreflightSettings()
+        text = '[preflight]\nberichttypen = ["A", "B"]\nvalidator = "verapdf --flavour 2a"\nprocesses = 3\nseconds = 7'
+        how = PreflightSettings(berichttypen=("A", "B"), validator="verapdf --flavour 2a", processes=3, seconds=7)
+        assert read(GOOD + text).preflight == how
+        (folder / "rules.toml").write_text(text)
+        assert load_rules(folder / "rules.toml") == Rules(preflight=how)
+        (judges, plain) = map(judges_of, (how, PreflightSettings()))
+        assert (judges.berichttypen, judges.processes, judges.seconds) == (frozenset("AB"), 3, 7)
+        assert judges.validator == CommandValidator(("verapdf", "--flavour", "2a"), 60)
+        assert plain.validator is None
+
+    @pytest.mark.parametrize(
+        ("line", "found"),
+        [
+            ("seconden = 1", ("settings.unknown", "preflight.seconden")),
+            ("seconds = 0", ("settings.value", "preflight.seconds")),
+            ("processes = 65", ("settings.value", "preflight.processes")),
+            ("validator = '\"'", ("settings.value", "preflight.validator")),
+            ("validator = ' '", ("settings.value", "preflight.validator")),
+            ("berichttypen = 'A'", ("settings.value", "preflight.berichttypen")),
+        ],
+    )
+    def test_wrong(self, read: Read, line: str, found: tuple[str, str]) -> None:
+        """An unknown key, a number out of bounds, and a command that has no words."""
+        assert refused(read, f"{GOOD}[preflight]\n{line}") == [found]

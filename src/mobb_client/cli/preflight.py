@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
-from mobb_client.berichtenbox.identiteit import OIN
-from mobb_client.berichtenbox.regels import STANDAARD, Regels
 from mobb_client.cli import _given, _show
+from mobb_client.cli._judging import judges_of
 from mobb_client.errors import BerichtError, ConfigurationError, Finding
-from mobb_client.runs.preflight import Preflight, RowReport, preflight
+from mobb_client.runs.preflight import Preflight, RowReport
 from mobb_client.runs.report import KINDS, JsonReport, reported
 from mobb_client.runs.report_dutch import dutch_measure
 from mobb_client.runs.report_rows import severity
 from mobb_client.runs.summary import dutch
-from mobb_client.runs.validator import CommandValidator
-from mobb_client.settings import load_rules
+from mobb_client.settings import Rules, load_rules, split_command
 
 _MOST_SHOWN: Final = 50
 
 
 @click.command("preflight")
 @click.argument("letters", type=_given.FILE)
-@click.option("--settings", "settings_file", type=_given.FILE, help="mobb.toml: its [regels] and OINs; no key, no CPA.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=_given.FILE,
+    help="mobb.toml: [regels], [preflight] and OINs; no key, no CPA.",
+)
 @click.option(
     "--report",
     "files",
@@ -39,7 +42,7 @@ _MOST_SHOWN: Final = 50
 @click.option("--at", type=click.DateTime(), help="When the letters will be sent, UTC; now when left out.")
 @click.option("--berichttype", "berichttypen", multiple=True, help="A code that is active; any other is an error then.")
 @click.option("--validator", help="COMMAND that is run with the path of each PDF; exit code 0 means valid.")
-@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=20.0, help="For one PDF at most (20).")
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), help="For one PDF at most (20).")
 @click.option("--processes", type=click.IntRange(1, 64), help="As many as there are processors when left out.")
 @_show.json_option
 @click.pass_context
@@ -51,7 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     at: datetime | None,
     berichttypen: tuple[str, ...],
     validator: str | None,
-    seconds: float,
+    seconds: float | None,
     processes: int | None,
     as_json: bool,
 ) -> None:
@@ -60,17 +63,17 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     LETTERS is CSV or JSON Lines. A bad row never stops the others; the exit code is 1 when a letter is refused.
     """
     _refuse_kinds(files)
-    regels, owners = _rules(settings_file)
-    found = preflight(
-        letters,
-        at=at.replace(tzinfo=UTC) if at else datetime.now(UTC),
-        regels=regels,
-        owners=owners,
-        berichttypen=berichttypen,
-        validator=_validator(validator, seconds),
-        processes=processes,
-        seconds=seconds,
+    rules = load_rules(settings_file) if settings_file else Rules()
+    how = replace(
+        rules.preflight,
+        validator=_command(validator) or rules.preflight.validator,
+        berichttypen=berichttypen or rules.preflight.berichttypen,
+        processes=processes or rules.preflight.processes,
+        seconds=seconds or rules.preflight.seconds,
     )
+    judges = judges_of(how)
+    moment = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+    found = Preflight(letters, judges.criteria(moment, rules.regels, rules.owners), judges)
     rows = _watched(found, letters, files)
     if as_json:
         _print_json(rows, found)
@@ -85,21 +88,10 @@ def _refuse_kinds(files: Sequence[Path]) -> None:
             raise click.UsageError(f"--report ends in one of {', '.join(KINDS)}: {_show.plain(file.name)}")
 
 
-def _rules(settings: Path | None) -> tuple[Regels, tuple[tuple[OIN, ...], ...]]:
-    return (STANDAARD, ()) if settings is None else load_rules(settings)
-
-
-def _validator(command: str | None, seconds: float) -> CommandValidator | None:
-    """Return what runs the command; its words are split as a shell does, and no shell runs it."""
-    if command is None:
-        return None
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = []
-    if not words:
+def _command(given: str | None) -> str | None:
+    if given is not None and not split_command(given):
         raise click.UsageError("--validator: a command, its words quoted as for a shell")
-    return CommandValidator(tuple(words), max(60.0, seconds))
+    return given
 
 
 def _watched(found: Preflight, letters: Path, files: Sequence[Path]) -> Iterator[RowReport]:

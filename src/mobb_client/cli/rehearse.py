@@ -22,6 +22,7 @@ from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.rows import read_rows
 from mobb_client.cli import _given, _show
+from mobb_client.cli._judging import judges_of
 from mobb_client.cli._other_side import Agreed, Order, OtherSide, clock_cell, new_clock
 from mobb_client.cli.run import balance_json, progress_text, window_of
 from mobb_client.cli.work import Signalled, until_signalled
@@ -343,7 +344,9 @@ class _Night:
         found = self._plan()
         found.check()
         runs.begin(client.outbox, NAME, self._letters, client.now(), self._asked.window)
-        for progress in Run(client, NAME, wait=self._waiting, monotonic=stage.clock.seconds).carry_out(poll=_POLL):
+        judges = judges_of(self._settings.preflight)
+        run = Run(client, NAME, judges=judges, wait=self._waiting, monotonic=stage.clock.seconds)
+        for progress in run.carry_out(poll=_POLL):
             self._take(progress)
         with stage.clock.standing():
             outcomes.close_paper_list(client.outbox, NAME, client.now())

@@ -13,6 +13,7 @@ import click
 
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.cli import _given, _show
+from mobb_client.cli._judging import judges_of
 from mobb_client.cli.send import listening
 from mobb_client.cli.work import Signalled, until_signalled
 from mobb_client.client import Client, utc_now
@@ -331,7 +332,8 @@ class _Night:
         with until_signalled() as signalled, listening(client, self._settings, self._listen):
             signalled.listeners.append(client.stop)
             try:
-                for last in Run(client, name).carry_out(self._until, poll=self._poll):
+                run = Run(client, name, judges=judges_of(self._settings.preflight))
+                for last in run.carry_out(self._until, poll=self._poll):
                     told.progress(last)
                     if last.phase is Phase.READ and on_read is not None:
                         on_read()
