@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from tests import postgres
 from tests.letters import letter
 from tests.material import MOMENT
-from tests.stored import CPA, OURS, message, put, stored, write
+from tests.stored import CPA, OURS, message, put, stored, way, write
 from tests.stores import STORES, Store
 
 from mobb_client.errors import ConfigurationError, OutboxError
@@ -46,6 +48,14 @@ def worker(store: Store, watch: Watch | None = None, **more: Any) -> PostgresOut
     made = PostgresOutbox(store.url, **({"monotonic": watch} if watch else {}), **more)
     store.workers.append(made)
     return made
+
+
+def _until_one_waits(store: Store) -> None:
+    """Wait until a transaction waits for a lock of another one."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with store.connect() as connection:
+        while connection.execute(asked).fetchone() == (0,):
+            connection.rollback()  # what is seen of others stands still within a transaction
 
 
 def silence(store: Store, outbox: PostgresOutbox, seconds: float) -> None:
@@ -209,6 +219,26 @@ class TestConnections:
             fail()
         assert list(outbox.afleveringen()) == []
         put(outbox, stored())
+
+    def test_no_deadlock(self, store: Store) -> None:
+        """Letters that move as one are locked in the order of everybody, whatever the database's own is."""
+        first, second = worker(store), worker(store)
+        older, newer = sorted((way("zaak-1"), way("zaak-2")), key=lambda one: one.bericht_id, reverse=True)
+        put(first, *(StoredLetter(bericht=None, aflevering=one) for one in (older, newer)))
+
+        def move() -> None:
+            with second.transaction() as tx:
+                for plan in ("seqscan", "bitmapscan"):  # by the index, which is in the order of the BerichtIDs
+                    tx._db.run(f"SET LOCAL enable_{plan} = off")  # type: ignore[attr-defined] # ours
+                tx.put_ways([older, newer], replace(older, resends=1))
+
+        with ThreadPoolExecutor() as pool, first.transaction() as tx:
+            assert tx.way(older.key) == older
+            moved = pool.submit(move)
+            _until_one_waits(store)
+            assert tx.way(newer.key) == newer, "a deadlock is an OutboxError here"
+        moved.result()
+        assert [one.resends for one in first.afleveringen()] == [1, 1]
 
     def test_restart(self, store: Store) -> None:
         """The whole server is restarted: while it is away each call says so, then all goes on."""

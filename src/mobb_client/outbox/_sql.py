@@ -620,6 +620,7 @@ class _Work:
         self._contents: list[Row] = []
         self._bijlagen: list[Row] = []
         self._events: list[Row] = []
+        self._locked: set[str] = set()
         self.dropped: list[str] = []
         self.register = SqlRegister(db)
 
@@ -695,6 +696,8 @@ class _Work:
             f"SELECT {_columns(self._db, WAY)} FROM mobb_letter WHERE {which} ORDER BY number{self._db.locking}",
             (given,),
         )
+        if self._db.locking:
+            self._locked.update(row[0] for row in found)
         return list(map(_rows.read_way, found))
 
     def put_way(self, way: Aflevering) -> None:
@@ -706,8 +709,11 @@ class _Work:
             self.put_way(after)
             return
         self.flush()
-        which, ids = self._db.among("bericht_id", (str(letter.bericht_id) for letter in letters))
-        self._db.run(f"{_PUT_WAYS} WHERE {which}", (*_rows.standing_row(after), ids))
+        ids = [str(letter.bericht_id) for letter in letters]
+        which, given = self._db.among("bericht_id", ids)
+        if self._db.locking and not self._locked.issuperset(ids):  # else two transactions might wait for each other
+            self._db.rows(f"SELECT 1 FROM mobb_letter WHERE {which} ORDER BY number{self._db.locking}", (given,))
+        self._db.run(f"{_PUT_WAYS} WHERE {which}", (*_rows.standing_row(after), given))
 
     def release_letters(self, keys: Collection[Key]) -> None:
         if not keys or not self._worker:
