@@ -30,6 +30,7 @@ from uuid import uuid4
 
 import compare
 import growth
+import look
 import night
 from measure import MB, Bench, Figure, alone, figure, in_child, measure, peak, peak_from_here, timed, workbench
 
@@ -356,6 +357,7 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "growth_letters": growth.growth_letters,
     "growth_sizes": growth.growth_sizes,
     "abonnement_1M": abonnement_1m,
+    "look_500k": look.look_500k,
     "preflight": preflight,
     "import": import_library,
 }

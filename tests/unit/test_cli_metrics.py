@@ -7,6 +7,7 @@ import http.client
 import json
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -303,8 +304,17 @@ class TestTelling:
         made = load(settings)
         database = settings.parent / "outbox.sqlite"
         hidden = database.rename(settings.parent / "elsewhere")
-        with telling(made, None, lambda: made):
+        told: list[str] = []
+        first = threading.Event()
+
+        def tell(why: str) -> None:
+            told.append(why)
+            first.set()
+
+        with telling(made, None, lambda: made, tell):
+            assert first.wait(20)
             hidden.rename(database)
+        assert told == ["the database cannot be opened"]
         assert figure((settings.parent / "mobb.prom").read_text(), "mobb_letters_overdue") == 0
 
     def test_read_only(self, settings: Path) -> None:
@@ -349,7 +359,9 @@ class TestWork:
     def test_once(self, settings: Path) -> None:
         """One round is told in the file, and nobody listens; to ask for that is wrong usage."""
         settings.write_text(settings.read_text() + '[metrics]\nlisten = "127.0.0.1:1"\ntextfile = "mobb.prom"\n')
-        run("work", "--settings", settings, "--once")
+        assert "textfile" not in run("work", "--settings", settings, "--once").output
         assert (settings.parent / "mobb.prom").exists()
+        settings.write_text(settings.read_text().replace("mobb.prom", "nowhere/mobb.prom"))
+        assert run("work", "--settings", settings, "--once").output.count("textfile: error No such file") == 1
         assert run("work", "--settings", settings, "--once", "--metrics", "127.0.0.1:0").exit_code == 2
         assert run("work", "--settings", settings, "--metrics", "here").exit_code == 2

@@ -63,7 +63,7 @@ def waiting(outbox: Outbox, now: datetime = MOMENT) -> set[Waiting]:
 
 def group(run: str | None, state: State, letters: int, **more: Any) -> Waiting:
     """Return letters that wait and were all handed over at `MOMENT`."""
-    given = {"oin": OURS, "ready": letters, "since": MOMENT, "until": MOMENT} | more
+    given = {"oin": OURS, "since": MOMENT, "until": MOMENT} | more
     return Waiting(run=run, state=state, letters=letters, **given)
 
 
@@ -91,7 +91,7 @@ def test_counts(outbox: Outbox) -> None:
 
 
 def test_waiting(outbox: Outbox) -> None:
-    """By run, OIN and state; who waits for a moment to come is not ready before it."""
+    """By run, OIN and state; who waits for a moment to come cannot go before it."""
     put(outbox, *map(stored, "abcd"), stored("e", THEIRS, handed_over=MOMENT - HOUR))
     put(outbox, stored("f", state=State.ACKNOWLEDGED), stored("g", state=State.SENT), stored("h", state=State.BATCHED))
     put(outbox, way("b", not_before=MOMENT + HOUR), way("d", handed_over=MOMENT + DAY))
@@ -103,11 +103,11 @@ def test_waiting(outbox: Outbox) -> None:
         group("aanslag", State.SENT, 1),
         group("ander", State.BATCHED, 1),
     ]
-    assert waiting(outbox) == {group("aanslag", State.QUEUED, 2, ready=1), *beside}
+    assert waiting(outbox) == {group("aanslag", State.QUEUED, 2), *beside}
     later = group("aanslag", State.QUEUED, 2, until=MOMENT + HOUR)
     assert waiting(outbox, MOMENT + HOUR) == {later, *beside}
     put(outbox, way("a", not_before=MOMENT + DAY))
-    none = group("aanslag", State.QUEUED, 2, ready=0, since=None, until=None)
+    none = group("aanslag", State.QUEUED, 2, since=None, until=None)
     assert none in waiting(outbox)
 
 

@@ -370,6 +370,17 @@ class TestRun:
         found = Seen(outbox, Clock(MOMENT + DAY))()
         assert not {"mobb_run_eta_seconds", "mobb_run_silence_seconds"} & found.keys()
 
+    def test_half_read(self, outbox: Outbox) -> None:
+        """A run of which the reading broke off, and that nobody resumed: its letters wait like others."""
+        put(outbox, stored("a"))
+        begun(outbox, "a", is_read=False)
+        look = Seen(outbox, Clock(MOMENT + 2 * HOUR))
+        assert look()["mobb_outbox_age_seconds"] == 7200
+        assert look.codes == ["alarm.outbox"]
+        with outbox.transaction() as tx:
+            tx.hold("aanslag", Hold(why="stop"))
+        assert look()["mobb_outbox_age_seconds"] == 0
+
     def test_waits_for_later(self, outbox: Outbox) -> None:
         """Letters of a run that go again tomorrow are no run under way."""
         put(outbox, stored("a", not_before=MOMENT + DAY))
@@ -422,6 +433,14 @@ class TestDates:
         unsigned = Partner()
         found = Seen(unsigned.client().outbox, unsigned.clock, unsigned.sender(identity=None))()
         assert not [key for key in found if "certificate" in key]
+
+    def test_not_of_cpa(self) -> None:
+        """A CPA that does not say how is no reason to be silent about the rest."""
+        partner = Partner(profile="osb-rm-s")
+        silent = partner.sender(identity=None, action="Nowhere")
+        found = Seen(partner.client().outbox, partner.clock, silent)()
+        assert not [key for key in found if "certificate" in key]
+        assert "mobb_cpa_days_left" in found
 
     def test_roles(self) -> None:
         """The connection's own key, our endpoint and the anchors."""

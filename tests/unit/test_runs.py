@@ -101,6 +101,12 @@ class TestRows:
             assert (balance.rows, balance.input, balance.closes) == (10, 9, True)
         assert [one.code for one in night.box.complaints] == []
 
+    def test_lost(self) -> None:
+        """A row whose letter is not there is in no place: the balance says that it does not close."""
+        counts = {(RowKind.LETTER, None, State.DELIVERED): 2, (RowKind.LETTER, None, None): 1}
+        balance = balance_of(counts)
+        assert (balance.input, balance.human, balance.closes) == (3, 0, False)
+
     def test_desk(self, fast: Night, tmp_path: Path) -> None:
         """A refused row is on the desk under its kenmerk; a person's decision about it closes the row."""
         with fast.client() as client:

@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         worker = _Worker(settings_file, settings, poll, signalled, told)
         listen = None if once else port_of(metrics, "--metrics") if metrics else settings.metrics.listen
         try:
-            with telling(settings, listen, lambda: worker.settings) as address:
+            with telling(settings, listen, lambda: worker.settings, told.untold) as address:
                 if address is not None:
                     told.event("metrics", listen=str(address))
                 ctx.exit(worker.once() if once else worker.work())
@@ -253,6 +253,10 @@ class _Told:
         """Say what a whole round did; what is no longer in the way is news when it is so again."""
         self.report(report)
         self._blocked = {cpa_id: codes for cpa_id, codes in self._blocked.items() if cpa_id in report.blocked}
+
+    def untold(self, why: str) -> None:
+        """Say why the file with figures cannot be written."""
+        self.event("textfile", error=why)
 
     def wrong_settings(self, findings: tuple[Finding, ...]) -> None:
         """Say what is wrong with new settings."""

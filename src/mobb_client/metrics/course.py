@@ -163,7 +163,9 @@ class Course:
 
     def _note_state(self, message: _Message, batch_id: str, event: Event) -> None:
         self.batches[_STATES[event.name]] += 1
-        if event.name is EventName.MESSAGE_ACKNOWLEDGED:
+        if event.name is EventName.MESSAGE_FAILED:
+            self._awaited.pop(batch_id, None)
+        elif event.name is EventName.MESSAGE_ACKNOWLEDGED:
             self.acknowledged.add(event.at - message.made)
             self.last_acknowledged = event.at
             if batch_id in self._awaited:

@@ -22,6 +22,7 @@ from mobb_client.metrics.course import Durations
 from mobb_client.metrics.vitals import Vitals
 
 _DAY: Final = 86_400.0
+_LETTERS: Final = "Times that a letter came to a state, or to another reason there; one that goes again counts again."
 
 
 class Exporter(Collector):
@@ -68,7 +69,7 @@ class Exporter(Collector):
 def _counters(vitals: Vitals) -> Iterator[Metric]:
     course = vitals.course
     came = {state.value: count for state, count in vitals.came.items()}
-    yield _counted("mobb_letters", "Times that a letter came to a state; a letter that goes again counts again.", came)
+    yield _counted("mobb_letters", _LETTERS, came)
     batches = {state.value: course.batches[state] for state in State}
     yield _counted("mobb_batches", "Messages with letters that came to a state.", batches)
     octets = "Octets of documents that the other side took in; of one that was sent again, again."
@@ -103,7 +104,7 @@ def _gauges(vitals: Vitals) -> Iterator[Metric]:
     single: dict[str, tuple[str, float | None]] = {
         "mobb_letters_overdue": ("Letters without a result a day after their acknowledgment.", vitals.overdue),
         "mobb_outbox_age_seconds": (
-            "How long the oldest message waits for its end, or the oldest letter of no run for its message.",
+            "How long the oldest message waits for its end, or the oldest letter beside a run for its message.",
             vitals.age,
         ),
         "mobb_run_silence_seconds": (

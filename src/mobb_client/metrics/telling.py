@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,8 +15,6 @@ from mobb_client.transport.serving import Address
 
 if TYPE_CHECKING:
     from mobb_client.metrics.exporter import Exporter
-
-log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -43,8 +40,19 @@ def exporting(settings: Settings, current: Callable[[], Settings]) -> Iterator[E
 
 
 @contextmanager
-def telling(settings: Settings, listen: Address | None, current: Callable[[], Settings]) -> Iterator[Address | None]:
+def telling(
+    settings: Settings,
+    listen: Address | None,
+    current: Callable[[], Settings],
+    on_failure: Callable[[str], object] = lambda _: None,
+) -> Iterator[Address | None]:
     """Tell the figures where the settings say, for as long as the block lasts; give where is listened.
+
+    Args:
+        settings: of the outbox, and of the file.
+        listen: where is listened; None for nowhere.
+        current: gives the settings as they are by then.
+        on_failure: is told why the file cannot be written, when that is news; it is tried again.
 
     Raises:
         ConfigurationError: nobody can listen there, or the extra is not installed.
@@ -56,7 +64,7 @@ def telling(settings: Settings, listen: Address | None, current: Callable[[], Se
             return
         exporter = parts.enter_context(exporting(settings, current))
         if textfile is not None:
-            parts.enter_context(_writing(exporter, textfile, settings.metrics.interval))
+            parts.enter_context(_writing(exporter, textfile, settings.metrics.interval, on_failure))
         yield parts.enter_context(_serving(exporter, listen)) if listen else None
 
 
@@ -69,25 +77,37 @@ def _serving(exporter: Exporter, listen: Address) -> Iterator[Address]:
 
 
 @contextmanager
-def _writing(exporter: Exporter, file: Path, every: float) -> Iterator[None]:
+def _writing(exporter: Exporter, file: Path, every: float, on_failure: Callable[[str], object]) -> Iterator[None]:
     """Write them again and again, and once more at the end."""
     done = Event()
 
-    def write() -> None:
+    def go_on() -> None:
+        told = None
         while True:
-            is_done = done.wait(0)
-            try:
-                exporter.write(file)
-            except (OutboxError, OSError) as error:
-                log.warning("metrics.textfile", extra={"error": type(error).__name__})
+            is_done = done.is_set()
+            why = _failure(exporter, file)
+            if why is not None and why != told:
+                on_failure(why)
+            told = why
             if is_done:
                 return
             done.wait(every)
 
-    thread = Thread(target=write, name="mobb-textfile", daemon=True)
+    thread = Thread(target=go_on, name="mobb-textfile", daemon=True)
     thread.start()
     try:
         yield
     finally:
         done.set()
         thread.join()
+
+
+def _failure(exporter: Exporter, file: Path) -> str | None:
+    """Write them; return why not, when they cannot be written."""
+    try:
+        exporter.write(file)
+    except OutboxError as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None

@@ -59,7 +59,8 @@ class Vitals:
         came: how often a letter came to each state; it never goes down.
         states: how many letters are in each state now.
         course: what became of messages; it goes on, at the next look.
-        age: seconds since the oldest message was made that has no end yet, or the oldest letter of no run could go.
+        age: seconds since the oldest message was made that has no end yet, or the oldest letter could go; letters of a
+            run that is read wait for their turn, and that nothing comes of it is told as `silence`.
         silence: seconds without an acknowledgment, of a run that has letters to send; None when there is none.
         eta: seconds until the letters of those runs have gone; None when that cannot be said.
         adrift: letters of which the log of events says another ending than they have: 0 when the balance closes.
@@ -157,14 +158,16 @@ class Watch:
         now, settings = self._now(), self._settings()
         found = self._count(outbox, now)
         came = self._counted + Counter(found.unnumbered)
-        under_way = _under_way(outbox, found.waiting)
+        going = _going(outbox, found.waiting)
+        under_way = [(run, groups) for run, groups in going if run is not None and run.is_read]
+        others = [group for run, groups in going if run is None or not run.is_read for group in groups]
         work = sum(group.letters for _, groups in under_way for group in groups)
         return Vitals(
             at=now,
             came={state: came[name] for name, state in _STATES.items()},
             states=found.states,
             course=self._course,
-            age=_age(found, now),
+            age=_age(found.oldest_message, others, now),
             silence=_silence(under_way, self._course.last_acknowledged, now),
             eta=_eta([run for run, _ in under_way], work, self._course.letters_per_second, now),
             adrift=sum(abs(found.states[state] - came[EventName(f"letter.{state.lower()}")]) for state in _LOGGED),
@@ -191,31 +194,33 @@ class Watch:
 
 # Letters that wait
 
-_Groups = Sequence[tuple[StoredRun, Sequence[Waiting]]]
 
-
-def _age(found: Figures, now: datetime) -> float:
-    """Return for how long something waits that should not; letters of a run wait for their turn (`_silence`)."""
-    waiting = [group.since for group in found.waiting if group.run is None and group.state is State.QUEUED]
-    oldest = min((since for since in (found.oldest_message, *waiting) if since is not None), default=now)
-    return max((now - oldest).total_seconds(), 0.0)
-
-
-def _under_way(outbox: Outbox, waiting: Sequence[Waiting]) -> _Groups:
-    """Return the runs that are read and have letters to send which nobody stopped."""
-    named = {group.run for group in waiting if group.run is not None}
-    found = []
-    for run in outbox.runs() if named else ():
-        if run.name in named and run.is_read:
-            stopped = {hold.oin for hold in outbox.holds(run.name) if hold.why == STOP}
-            groups = [one for one in waiting if one.run == run.name and _may_go(one, stopped)]
-            found += [(run, groups)] if groups else []
+def _going(outbox: Outbox, waiting: Sequence[Waiting]) -> Sequence[tuple[StoredRun | None, Sequence[Waiting]]]:
+    """Return the letters that nobody stopped, by run; None are those of no run."""
+    named = {group.run for group in waiting}
+    runs = [run for run in outbox.runs() if run.name in named] if named - {None} else []
+    found: list[tuple[StoredRun | None, Sequence[Waiting]]] = []
+    for run in (None, *runs):
+        stopped = {hold.oin for hold in outbox.holds(run.name) if hold.why == STOP} if run else ()
+        name = run.name if run else None
+        groups = [group for group in waiting if group.run == name and _may_go(group, stopped)]
+        found += [(run, groups)] if groups else []
     return found
 
 
 def _may_go(group: Waiting, stopped: Collection[OIN | None]) -> bool:
     """Tell whether letters are in a message, or come into one when it is their turn."""
-    return bool(group.ready) and (group.state is not State.QUEUED or not {None, group.oin} & set(stopped))
+    return group.since is not None and (group.state is not State.QUEUED or not {None, group.oin} & set(stopped))
+
+
+def _age(message: datetime | None, letters: Iterable[Waiting], now: datetime) -> float:
+    """Return for how long a message waits for its end, or a letter for its message."""
+    waiting = [group.since for group in letters if group.state is State.QUEUED]
+    oldest = min((since for since in (message, *waiting) if since is not None), default=now)
+    return max((now - oldest).total_seconds(), 0.0)
+
+
+_Groups = Sequence[tuple[StoredRun, Sequence[Waiting]]]
 
 
 def _window_of(run: StoredRun) -> Window | None:

@@ -22,6 +22,7 @@ _COUNTS: Final = (
     " UNION ALL SELECT 'last', '', coalesce(max(number), 0) FROM mobb_event"
 )
 """One statement, so that letters and events are counted at one moment in every database."""
+_UNSENT: Final = ", ".join(f"'{state.value}'" for state in sorted(UNSENT))
 _READY: Final = "CASE WHEN l.not_before > ? THEN NULL ELSE coalesce(l.not_before, l.handed_over) END"
 
 
@@ -43,13 +44,12 @@ def figures(db: Database, now: datetime, since: int) -> Figures:
 
 
 def _waiting(db: Database, now: datetime) -> Sequence[Waiting]:
-    at, (which, states) = moment(now), db.among("l.state", (state.value for state in UNSENT))
+    at, first, last = moment(now), db.shown(f"min({_READY})"), db.shown(f"max({_READY})")
     found = db.rows(
-        f"SELECT r.run, l.oin, l.state, count(*), count({_READY}), {db.shown(f'min({_READY})')},"
-        f" {db.shown(f'max({_READY})')} FROM mobb_letter l"
+        f"SELECT r.run, l.oin, l.state, count(*), {first}, {last} FROM mobb_letter l"
         " LEFT JOIN mobb_run_row r ON r.bericht_id = l.bericht_id AND r.kind <> 'repeat'"
-        f" WHERE {which} GROUP BY r.run, l.oin, l.state",
-        (at, at, at, states),
+        f" WHERE l.state IN ({_UNSENT}) GROUP BY r.run, l.oin, l.state",
+        (at, at),
     )
     return [
         Waiting(
@@ -57,11 +57,10 @@ def _waiting(db: Database, now: datetime) -> Sequence[Waiting]:
             oin=_rows.read_oin(oin),
             state=State(state),
             letters=letters,
-            ready=ready,
-            since=None if first is None else datetime.fromisoformat(first),
-            until=None if last is None else datetime.fromisoformat(last),
+            since=None if since is None else datetime.fromisoformat(since),
+            until=None if until is None else datetime.fromisoformat(until),
         )
-        for run, oin, state, letters, ready, first, last in found
+        for run, oin, state, letters, since, until in found
     ]
 
 

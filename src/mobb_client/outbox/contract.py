@@ -282,16 +282,15 @@ class Waiting:
         oin: whose they are.
         state: ``QUEUED``, ``BATCHED`` or ``SENT``.
         letters: how many.
-        ready: how many of them do not wait for a moment to come (`Aflevering.not_before`).
-        since: when the first of those was handed over, or that moment came; None when there are none.
-        until: the same of the last.
+        since: when the first of them could go: it was handed over, or the moment had come that it waits for
+            (`Aflevering.not_before`); None when all wait for theirs.
+        until: when the last could, of those that can.
     """
 
     run: str | None
     oin: OIN
     state: State
     letters: int
-    ready: int
     since: datetime | None = None
     until: datetime | None = None
 

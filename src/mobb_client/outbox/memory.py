@@ -394,7 +394,7 @@ def _is_over(way: Aflevering, before: datetime) -> bool:
 def _group(run: str | None, oin: OIN, state: State, ways: Sequence[Aflevering], now: datetime) -> Waiting:
     ready = [way.not_before or way.handed_over for way in ways if _is_past(way.not_before, now)]
     since, until = min(ready, default=None), max(ready, default=None)
-    return Waiting(run=run, oin=oin, state=state, letters=len(ways), ready=len(ready), since=since, until=until)
+    return Waiting(run=run, oin=oin, state=state, letters=len(ways), since=since, until=until)
 
 
 def _turn(message: StoredMessage) -> tuple[bool, datetime]:

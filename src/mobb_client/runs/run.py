@@ -89,12 +89,16 @@ class Balance:
 
 
 def balance_of(counts: Counts) -> Balance:
-    """Return the balance of a run's rows; a refused row without a letter is a person's."""
+    """Return the balance of a run's rows; a refused row without a letter is a person's.
+
+    A letter that is not there is in no place: then the balance does not close.
+    """
     found = dict.fromkeys(("letters", "repeats", "refused", "delivered", "paper", "human", "open"), 0)
     kinds = {RowKind.LETTER: "letters", RowKind.REPEAT: "repeats", RowKind.REFUSED: "refused"}
     for (kind, _, state), count in counts.items():
         found[kinds[kind]] += count
-        if kind is not RowKind.REPEAT:
+        is_lost = kind is RowKind.LETTER and state is None
+        if kind is not RowKind.REPEAT and not is_lost:
             found[_place(state)] += count
     return Balance(**found)
 
