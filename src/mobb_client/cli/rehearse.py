@@ -47,7 +47,7 @@ from mobb_client.runs.rehearsal_report import (
     retries_of,
 )
 from mobb_client.runs.report import appearing
-from mobb_client.runs.run import DISK, WINDOW, Phase, Progress, Run
+from mobb_client.runs.run import DISK, WINDOW, Counts, Phase, Progress, Run
 from mobb_client.runs.window import ZONE, Window
 from mobb_client.sender import Intake, Sender
 from mobb_client.settings import Settings, load
@@ -297,9 +297,8 @@ class _Waiting:
 
     def _next(self, now: datetime, planned: Sequence[datetime], held: set[str]) -> datetime:
         """Return when something happens next; now, when letters wait for what nobody plans."""
-        outbox = self._stage.client.outbox
-        counts = outbox.run_counts(NAME).items()
-        if any(count for (kind, _, state), count in counts if kind is not RowKind.REPEAT and state is State.QUEUED):
+        counts = self._stage.client.outbox.run_counts(NAME)
+        if any(state is State.QUEUED for kind, _, state in counts if kind is not RowKind.REPEAT):
             opens = self._window.opens(now) if self._window and WINDOW in held else now
             return min([opens, *planned])
         return min(planned, default=now + _HOUR)
@@ -426,6 +425,7 @@ class _Night:
             summary=summary,
             retries=retries,
             batches=batches,
+            unsent=_unsent(stage.client.outbox.run_counts(NAME)),
             complaints=stage.other.complaints(),
             machine=Machine(
                 seconds=time.monotonic() - self._began, memory=memory, disk=stage.disk.peak, processors=used
@@ -451,6 +451,11 @@ def _owner(intake: Intake, bericht: Bericht | None) -> OIN | None:
         return None if bericht is None else bericht.oin or intake.owner(bericht).oins[0]
     except BerichtError:
         return None
+
+
+def _unsent(counts: Counts) -> int:
+    states = {State.QUEUED, State.BATCHED, State.SENT}
+    return sum(count for (kind, _, state), count in counts.items() if kind is not RowKind.REPEAT and state in states)
 
 
 def _used() -> tuple[float, int | None]:

@@ -82,6 +82,7 @@ class Rehearsed:
         summary: what became of the letters.
         retries: sends that were repeated or came to nothing, by reason.
         batches: messages with letters.
+        unsent: letters that the other side did not acknowledge, when it was given up.
         complaints: what the simulator found wrong with what it was sent.
         machine: what was measured.
     """
@@ -97,13 +98,14 @@ class Rehearsed:
     summary: Summary
     retries: Mapping[str, int]
     batches: int
+    unsent: int
     complaints: int
     machine: Machine
 
     @property
     def finished(self) -> datetime | None:
         """When the last letter was acknowledged; None when none was, or some were not."""
-        return self.summary.night.acknowledged
+        return None if self.unsent else self.summary.night.acknowledged
 
     @property
     def without_outages(self) -> datetime | None:
@@ -153,7 +155,10 @@ def rehearsal_html(night: Rehearsed) -> str:
 
 
 def _head(night: Rehearsed) -> str:
-    finish = "NIET ALLE BRIEVEN ZIJN AANGEBODEN" if night.finished is None else f"klaar om {local(night.finished)}"
+    if night.unsent:
+        finish = f"{dutch(night.unsent)} BRIEVEN NIET BEVESTIGD"
+    else:
+        finish = "niets te versturen" if night.finished is None else f"klaar om {local(night.finished)}"
     return (
         f"Repetitie van {night.letters}: {finish}\n"
         "Er is niets verstuurd: de andere kant was een simulator op deze computer, de outbox een van de repetitie."
@@ -284,6 +289,7 @@ def rehearsal_json(night: Rehearsed) -> dict[str, object]:
         "planned": night.plan.ends,
         "outages": [{"start": one.start, "end": one.end, "trouble": str(one.trouble)} for one in night.outages],
         "batches": night.batches,
+        "unsent": night.unsent,
         "bytes": hours.octets,
         "retries": dict(night.retries),
         "slowest": None if slowest is None else {"at": slowest.began, "bytes": slowest.octets},
