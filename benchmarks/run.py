@@ -35,7 +35,7 @@ import night
 from measure import MB, Bench, Figure, alone, figure, in_child, measure, peak, peak_from_here, timed, workbench
 
 MEMORY_BUDGET = 24.0  # MB of growth, whatever the batch
-MEMORY_BUDGETS = {"preflight_memory": 200.0}  # MB of this process and those that it starts, together
+MEMORY_BUDGETS = {"preflight_memory": 200.0, "run_read_memory": 200.0}  # MB of all its processes together
 
 
 def main() -> int:
@@ -287,27 +287,57 @@ def abonnement_1m(quick: bool) -> list[Figure]:
 
 def preflight(quick: bool) -> list[Figure]:
     """100,000 letters with PDFs of 120 kB (2,000 with --quick), each row and each PDF looked at anew; CPU of all."""
+    from mobb_client.runs.preflight import preflight as judged  # noqa: PLC0415 - as above
+
+    def good(file: Path) -> int:
+        return sum(row.good for row in judged(file, at=datetime.now(UTC), processes=_PROCESSES))
+
+    return _rows_judged("preflight", quick, good)
+
+
+def run_read(quick: bool) -> list[Figure]:
+    """The same letters read by a run: judged as preflight does, and stored in SQLite, durable; CPU of all."""
+    from mobb_client import Client, Sender  # noqa: PLC0415 - as above
+    from mobb_client.examples.make_letters import oins  # noqa: PLC0415
+    from mobb_client.outbox.opening import open_outbox  # noqa: PLC0415
+    from mobb_client.runs.judges import Judges  # noqa: PLC0415
+    from mobb_client.runs.run import Phase, Run, begin  # noqa: PLC0415
+
+    def letters(file: Path) -> int:
+        with workbench(1, 1_000) as bench:
+            sender = Sender(oin=oins(1), cpa=bench.senders[False].cpa)
+        with Client(sender, outbox=open_outbox(f"sqlite:{file.with_name('outbox.sqlite')}")) as client:
+            begin(client.outbox, "night", file, client.now())
+            run = Run(client, "night", judges=Judges(processes=_PROCESSES))
+            return next(one.balance.letters for one in run.carry_out() if one.phase is Phase.READ)
+
+    return _rows_judged("run_read", quick, letters)
+
+
+_PROCESSES = 2
+
+
+def _rows_judged(name: str, quick: bool, good: Callable[[Path], int]) -> list[Figure]:
+    """Time what judges a file of letters, and returns how many are good: all of them."""
     import resource  # noqa: PLC0415 - not on every system
 
     from mobb_client.examples.make_letters import make  # noqa: PLC0415 - as above
-    from mobb_client.runs.preflight import preflight as judged  # noqa: PLC0415
 
     def cpu() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return sum(one.ru_utime + one.ru_stime for one in used)
 
-    letters, documents, processes = (2_000, 500, 2) if quick else (100_000, 1_000, 2)
+    letters, documents = (2_000, 500) if quick else (100_000, 1_000)
     with tempfile.TemporaryDirectory(prefix="mobb-bench-") as folder:
         file = _repeated(make(Path(folder), documents, 1, 120_000), letters // documents)
         wall, before = time.perf_counter(), cpu()
-        run = judged(file, at=datetime.now(UTC), processes=processes)
-        assert sum(row.good for row in run) == letters
+        assert good(file) == letters
         wall, used = time.perf_counter() - wall, cpu() - before
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / MB
     return [
-        figure("preflight", 1000 * wall / letters, "ms", "one run"),
-        figure("preflight_cpu", 1000 * used / letters, "ms", "one run"),
-        figure("preflight_memory", peak() + processes * largest, "MB", "one run"),
+        figure(name, 1000 * wall / letters, "ms", "one run"),
+        figure(f"{name}_cpu", 1000 * used / letters, "ms", "one run"),
+        figure(f"{name}_memory", peak() + _PROCESSES * largest, "MB", "one run"),
     ]
 
 
@@ -359,6 +389,7 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "abonnement_1M": abonnement_1m,
     "look_500k": look.look_500k,
     "preflight": preflight,
+    "run_read": run_read,
     "import": import_library,
 }
 

@@ -212,6 +212,14 @@ class TestDeath:
         assert worker.end(at_once=True) == -signal.SIGKILL
 
 
+    def test_nobody_left(self, tmp_path: Path) -> None:
+        """A process whose starter was killed ends by itself: nobody asks it anything any more."""
+        worker = _pool._Running.start(order(tmp_path))
+        worker.orders.close()
+        assert worker.process.wait(60) == 0
+        worker.end()
+
+
 class TestWorker:
     """The loop of a worker, here."""
 
