@@ -211,7 +211,6 @@ class TestDeath:
         assert said["row"]["report"]["findings"] == []
         assert worker.end(at_once=True) == -signal.SIGKILL
 
-
     def test_nobody_left(self, tmp_path: Path) -> None:
         """A process whose starter was killed ends by itself: nobody asks it anything any more."""
         worker = _pool._Running.start(order(tmp_path))
