@@ -149,6 +149,30 @@ def test_wrong_words(settings: Path, tmp_path: Path, words: tuple[str, ...], cod
     assert code in result.stderr
 
 
+def test_two_senders(settings: Path, tmp_path: Path) -> None:
+    """Each sender by what its own CPA says: one unsigned, one signed and acknowledged in the HTTP response."""
+    second = f"""
+[[sender]]
+oin = "{OINS[1]}"
+cpa = "cpa-osb-rm-s-sync.xml"
+key = "sender.key"
+certificate = "sender.crt"
+
+[sending]
+parallel = 2
+per_minute = 30
+
+[trust]"""
+    settings.write_text(settings.read_text().replace(f', "{OINS[1]}"', "").replace("\n[trust]", second))
+    letters = write_letters(tmp_path / "l.csv", (row(f"zaak-{n}", oin=OINS[n % 2]) for n in range(20)))
+    words = ("--subscribed", "100", "--failing", "0", "--left", "0", "--at", "2027-02-26T21:00")
+    result = run("run", "rehearse", letters, "--settings", settings, *words, "--outage", "21:00/10s/no-ack", "--json")
+    found = document(result)
+    assert (result.exit_code, found["delivered"], found["batches"], found["complaints"]) == (0, 20, 2, 0)
+    assert found["assumed"]["per_minute"] == 30
+    assert found["seconds"]["pace"] > 0
+
+
 def test_expires(tmp_path: Path) -> None:
     """B57: what expires before the rehearsed night ends is told, with what to do; the real one would not begin."""
     end = BEGIN + timedelta(minutes=5)
