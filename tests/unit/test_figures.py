@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +21,7 @@ from tests.stores import STORES, Store
 from mobb_client.berichtenbox.abonnementen import Aanvraag, Variant, Verzoek
 from mobb_client.berichtenbox.aflevering import State
 from mobb_client.ebms import exchange
+from mobb_client.outbox import _figures
 from mobb_client.outbox.contract import Event, EventName, Outbox, RowKind, RunRow, StoredMessage, Waiting
 from mobb_client.outbox.postgres import PostgresOutbox
 from mobb_client.outbox.sqlite import SqliteOutbox
@@ -76,18 +80,17 @@ def test_nothing(outbox: Outbox) -> None:
 
 
 def test_counts(outbox: Outbox) -> None:
-    """Letters by state, and events by name: all of them, or those after a number."""
+    """Letters by state, and events by name."""
     put(outbox, stored("a"), stored("b", state=State.PAPER), stored("c", THEIRS, state=State.PAPER))
     put(outbox, *map(event, [EventName.LETTER_QUEUED] * 2), event(EventName.LETTER_PAPER))
     found = outbox.figures(MOMENT)
     assert found.states == outbox.states()
     assert found.events == {EventName.LETTER_QUEUED: 2, EventName.LETTER_PAPER: 1}
     assert found.last_event == 3
-    assert outbox.figures(MOMENT, 2).events == {EventName.LETTER_PAPER: 1}
     with suppress(KeyError), outbox.transaction() as tx:
         tx.add_event(event(EventName.LETTER_ALARM))
         raise KeyError
-    assert not outbox.figures(MOMENT, 3).events
+    assert outbox.figures(MOMENT).events == found.events
 
 
 def test_waiting(outbox: Outbox) -> None:
@@ -170,20 +173,76 @@ class TestReaders:
         writer.close()
 
     def test_unnumbered(self, tmp_path: Path) -> None:
-        """Events of PostgreSQL that have no number yet are counted apart; a worker gives numbers while it lives."""
+        """Events of PostgreSQL that have no number yet count too; a worker gives numbers while it lives."""
         with STORES["postgres"](tmp_path) as store:
             writer = store.worker()
             reader = PostgresOutbox(store.url, read_only=True)
             with writer.transaction() as tx:
                 tx.add_event(event(EventName.LETTER_QUEUED))
             found = reader.figures(MOMENT)
-            assert (found.events, found.unnumbered, found.last_event) == ({}, {EventName.LETTER_QUEUED: 1}, 0)
+            assert (found.events, found.last_event) == ({EventName.LETTER_QUEUED: 1}, 0)
             writer.lease_letters([OURS], MOMENT, 1)
             writer.beat()
             found = reader.figures(MOMENT)
-            assert (found.events, found.unnumbered, found.last_event) == ({EventName.LETTER_QUEUED: 1}, {}, 1)
+            assert (found.events, found.last_event) == ({EventName.LETTER_QUEUED: 1}, 1)
             with writer.transaction() as tx:
                 tx.add_event(event(EventName.LETTER_PAPER))
             writer.close()
-            assert reader.figures(MOMENT, 1).events == {EventName.LETTER_PAPER: 1}
+            assert reader.figures(MOMENT).last_event == 2
             reader.close()
+
+
+class TestCounted:
+    """Events are counted once, by who works; each look counts the rest."""
+
+    NAMES = (EventName.LETTER_QUEUED, EventName.LETTER_PAPER, EventName.MESSAGE_SENT)
+
+    @pytest.fixture(autouse=True)
+    def _often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_figures, "AT_LEAST", 3)
+        monkeypatch.setattr(_figures, "_AT_ONCE", 4)
+
+    def test_same(self, outbox: Outbox) -> None:
+        """Whatever was counted by whom: the same figures."""
+        for number in range(1, 30):
+            put(outbox, event(self.NAMES[number % 3]))
+            if number % 5 == 0:
+                outbox.lease_letters([OURS], MOMENT, 1)
+            found = outbox.figures(MOMENT)
+            assert (sum(found.events.values()), found.last_event) == (number, number)
+        assert found.events == Counter(one.name for one in outbox.events())
+
+    def test_by_others(self, store: Store) -> None:
+        """Two workers count at the same time, and no event twice."""
+        workers = [store.worker(), store.worker()]
+        for _ in range(10):
+            put(workers[0], *map(event, self.NAMES))
+        threads = [Thread(target=one.lease_letters, args=([OURS], MOMENT, 1)) for one in workers for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert workers[1].figures(MOMENT).events == dict.fromkeys(self.NAMES, 10)
+
+    def test_written_down(self, tmp_path: Path) -> None:
+        """In the database, so that it is not counted again; what is not committed is not counted."""
+        with closing(SqliteOutbox(tmp_path / "outbox.sqlite")) as outbox:
+            put(outbox, *map(event, self.NAMES))
+            with suppress(KeyError), outbox.transaction() as tx:
+                tx.add_event(event(EventName.LETTER_ALARM))
+                assert tx.run("aanslag") is None
+                raise KeyError
+            outbox.lease_letters([OURS], MOMENT, 1)
+        with closing(sqlite3.connect(tmp_path / "outbox.sqlite")) as connection:
+            counted = dict(connection.execute("SELECT name, number FROM mobb_event_count"))
+        assert counted == {"": 3, **{name.value: 1 for name in self.NAMES}}
+
+
+def test_of_messages(outbox: Outbox) -> None:
+    """Events of messages are found among those of letters, in order, and no others."""
+    put(outbox, Event(at=MOMENT, name=EventName.LETTER_SENT, oin=OURS, kenmerk="a"), event(EventName.MESSAGE_SENT))
+    put(outbox, event(EventName.RESULT_RECEIVED), event(EventName.SENDER_BLOCKED), event(EventName.MESSAGE_SENT))
+    names = {EventName.MESSAGE_SENT, EventName.RESULT_RECEIVED}
+    assert [one.number for one in outbox.events(names=names)] == [2, 3, 5]
+    assert [one.number for one in outbox.events(2, limit=1, names=names)] == [3]
+    assert [one.number for one in outbox.events(names=names | {EventName.LETTER_SENT})] == [1, 2, 3, 5]

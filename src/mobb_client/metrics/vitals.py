@@ -5,7 +5,6 @@ Read by a few queries that count in the database; nothing is written, nothing is
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from time import monotonic as running
 from typing import Final
 
 from mobb_client.berichtenbox.abonnementen import Verzoek
-from mobb_client.berichtenbox.aflevering import State
+from mobb_client.berichtenbox.aflevering import FINAL, State
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.client import utc_now
 from mobb_client.errors import ConfigurationError, OutboxError
 from mobb_client.metrics.course import READ, Course
-from mobb_client.outbox.contract import EventName, Figures, Outbox, StoredRun, Waiting
+from mobb_client.outbox.contract import EventName, Outbox, StoredRun, Waiting
 from mobb_client.pki.certificate import Certificate
 from mobb_client.runs.run import STOP
 from mobb_client.runs.window import Window
@@ -30,7 +29,6 @@ from mobb_client.settings import Settings
 SHARE: Final = 20
 """For how many times as long as a look took its answer is given again: it takes a twentieth of the time at most."""
 _STATES: Final = {EventName(f"letter.{state.lower()}"): state for state in State}
-_LOGGED: Final = (State.DELIVERED, State.PAPER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +116,7 @@ class Watch:
     def _begin(self) -> None:
         """Begin to count."""
         self._course = Course()
-        self._counted: Counter[EventName] = Counter()
-        self._until = self._read = 0
+        self._read = 0
 
     def look(self) -> Vitals:
         """Return how it does, now or a moment ago.
@@ -156,40 +153,36 @@ class Watch:
 
     def _vitals(self, outbox: Outbox) -> Vitals:
         now, settings = self._now(), self._settings()
-        found = self._count(outbox, now)
-        came = self._counted + Counter(found.unnumbered)
+        found = outbox.figures(now)
+        self._follow(outbox, found.last_event)
+        came = {state: found.events.get(name, 0) for name, state in _STATES.items()}
         going = _going(outbox, found.waiting)
         under_way = [(run, groups) for run, groups in going if run is not None and run.is_read]
         others = [group for run, groups in going if run is None or not run.is_read for group in groups]
         work = sum(group.letters for _, groups in under_way for group in groups)
         return Vitals(
             at=now,
-            came={state: came[name] for name, state in _STATES.items()},
+            came=came,
             states=found.states,
             course=self._course,
             age=_age(found.oldest_message, others, now),
             silence=_silence(under_way, self._course.last_acknowledged, now),
             eta=_eta([run for run, _ in under_way], work, self._course.letters_per_second, now),
-            adrift=sum(abs(found.states[state] - came[EventName(f"letter.{state.lower()}")]) for state in _LOGGED),
+            adrift=sum(abs(found.states[state] - came[state]) for state in FINAL),
             overdue=found.overdue,
             certificates=list(_certificates(settings, now)),
             cpas={oin: sender.cpa.end for sender in settings.senders for oin in sender.oins},
             subscriptions=_subscriptions(found.verzoeken, settings.senders),
         )
 
-    def _count(self, outbox: Outbox, now: datetime) -> Figures:
-        """Count what is new; another outbox in the same place is counted from its beginning."""
-        found = outbox.figures(now, self._until)
-        if found.last_event < self._until:
+    def _follow(self, outbox: Outbox, last: int) -> None:
+        """Read what is new; another outbox in the same place is read from its beginning."""
+        if last < self._read:
             self._begin()
-            found = outbox.figures(now)
-        self._counted.update(found.events)
-        self._until = found.last_event
         while news := outbox.events(self._read, names=READ):
             for event in news:
                 self._course.take(event)
             self._read = news[-1].number
-        return found
 
 
 # Letters that wait

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -15,26 +16,62 @@ from mobb_client.outbox.contract import EventName, Figures, Waiting
 if TYPE_CHECKING:
     from mobb_client.outbox._sql import Database
 
+AT_LEAST: Final = 10_000
+"""How many events are left to be counted anew at each look."""
+_AT_ONCE: Final = 1_000_000
+_UNTIL: Final = "coalesce((SELECT number FROM mobb_event_count WHERE name = ''), 0)"
+"""The number of the last event that is in the counts: in the row without a name."""
 _COUNTS: Final = (
     "SELECT 'state', state, count(*) FROM mobb_letter GROUP BY state"
-    " UNION ALL SELECT 'event', name, count(*) FROM mobb_event WHERE number > ? GROUP BY name"
-    " UNION ALL SELECT 'fresh', name, count(*) FROM mobb_event WHERE number IS NULL GROUP BY name"
+    " UNION ALL SELECT 'event', name, number FROM mobb_event_count WHERE name <> ''"
+    f" UNION ALL SELECT 'event', name, count(*) FROM mobb_event WHERE number > {_UNTIL} GROUP BY name"
+    " UNION ALL SELECT 'event', name, count(*) FROM mobb_event WHERE number IS NULL GROUP BY name"
     " UNION ALL SELECT 'last', '', coalesce(max(number), 0) FROM mobb_event"
 )
 """One statement, so that letters and events are counted at one moment in every database."""
+_COUNT: Final = (
+    "INSERT INTO mobb_event_count SELECT name, count(*) FROM mobb_event WHERE number > ? AND number <= ? GROUP BY name"
+    " ON CONFLICT (name) DO UPDATE SET number = mobb_event_count.number + excluded.number"
+)
+_COUNTED: Final = (
+    "INSERT INTO mobb_event_count VALUES ('', ?) ON CONFLICT (name) DO UPDATE SET number = excluded.number"
+)
 _UNSENT: Final = ", ".join(f"'{state.value}'" for state in sorted(UNSENT))
 _READY: Final = "CASE WHEN l.not_before > ? THEN NULL ELSE coalesce(l.not_before, l.handed_over) END"
 
 
-def figures(db: Database, now: datetime, since: int) -> Figures:
+def is_count_due(db: Database) -> bool:
+    """Tell whether there are many events that are not counted yet."""
+    until, last = _uncounted(db)
+    return last - until >= AT_LEAST
+
+
+def count_events(db: Database) -> None:
+    """Write down how many events there are of each name: nobody counts those again.
+
+    Events stay, so what was counted once is true for ever; a night of half a million letters leaves millions.
+    """
+    db.lock("mobb_event_count")
+    until, last = _uncounted(db)
+    last = min(last, until + _AT_ONCE)
+    db.run(_COUNT, (until, last))
+    db.run(_COUNTED, (last,))
+
+
+def _uncounted(db: Database) -> tuple[int, int]:
+    """Return the numbers of the last event that is counted, and of the last one."""
+    ((until, last),) = db.rows(f"SELECT {_UNTIL}, coalesce(max(number), 0) FROM mobb_event")
+    return int(until), int(last)
+
+
+def figures(db: Database, now: datetime) -> Figures:
     """Return the figures of a store."""
-    found: dict[str, dict[str, int]] = {"state": {}, "event": {}, "fresh": {}, "last": {}}
-    for kind, name, count in db.rows(_COUNTS, (since,)):
-        found[kind][name] = int(count)
+    found: dict[str, Counter[str]] = {"state": Counter(), "event": Counter(), "last": Counter()}
+    for kind, name, count in db.rows(_COUNTS):
+        found[kind][name] += int(count)
     return Figures(
-        states={state: found["state"].get(state.value, 0) for state in State},
+        states={state: found["state"][state.value] for state in State},
         events={EventName(name): count for name, count in found["event"].items()},
-        unnumbered={EventName(name): count for name, count in found["fresh"].items()},
         last_event=found["last"][""],
         waiting=_waiting(db, now),
         oldest_message=_oldest_message(db),

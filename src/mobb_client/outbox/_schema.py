@@ -176,7 +176,15 @@ _ABONNEMENTEN: Final = (
     )""",
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _RUNS, _ABONNEMENTEN)
+_FIGURES: Final = (
+    """CREATE TABLE mobb_event_count (
+        name TEXT PRIMARY KEY,
+        number BIGINT NOT NULL
+    )""",
+    "CREATE INDEX mobb_event_of_message ON mobb_event (number) WHERE oin IS NULL",
+)
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, _RUNS, _ABONNEMENTEN, _FIGURES)
 """What makes version 1 of nothing, version 2 of version 1, and so on."""
 
 IDENTITY: Final = "CREATE TABLE mobb_outbox (id TEXT NOT NULL, version INTEGER NOT NULL)"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, TypeVar
+from typing import BinaryIO, Final, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from mobb_client.berichtenbox.abonnementen import Abonnement, Bron, Stand, Verzoek
@@ -140,6 +140,9 @@ class EventName(StrEnum):
     INCOMING_ANSWERED = "incoming.answered"
     SENDER_BLOCKED = "sender.blocked"
 
+
+OF_MESSAGES: Final = frozenset(name for name in EventName if name.startswith(("message.", "result.")))
+"""The events that are about no letter: they have no `oin`."""
 
 Fact = str | int | None
 """What an event may hold: an id, a code, a count, a moment; never content of a letter."""
@@ -301,9 +304,8 @@ class Figures:
 
     Args:
         states: how many letters there are in each state; none is left out.
-        events: how many events there are of each name, among those that were asked for.
-        unnumbered: and how many among those that have no number yet; they have one later.
-        last_event: the number of the last event that has one.
+        events: how many events there are of each name.
+        last_event: the number of the last one.
         waiting: the letters that are not acknowledged yet.
         oldest_message: when the oldest message was made that waits for its end, signals left out.
         overdue: how many letters wait for their result longer than is normal (`Aflevering.is_overdue`).
@@ -312,7 +314,6 @@ class Figures:
 
     states: Mapping[State, int]
     events: Mapping[EventName, int]
-    unnumbered: Mapping[EventName, int] = field(default_factory=dict)
     last_event: int = 0
     waiting: Sequence[Waiting] = ()
     oldest_message: datetime | None = None
@@ -595,13 +596,8 @@ class Outbox(Protocol):
     def run_counts(self, name: str) -> Mapping[tuple[RowKind, OIN | None, State | None], int]:
         """Return how many rows of a run there are of each kind, OIN and state of the letter, at one moment."""
 
-    def figures(self, now: datetime, since: int = 0) -> Figures:
-        """Return figures of all that is kept, and lock nothing; letters and events are counted at one moment.
-
-        Args:
-            now: the moment.
-            since: only events with a higher number are counted.
-        """
+    def figures(self, now: datetime) -> Figures:
+        """Return figures of all that is kept, and lock nothing; letters and events are counted at one moment."""
 
     def purgeable(self, before: datetime) -> int:
         """Return how many letters have content that `purge` would remove."""

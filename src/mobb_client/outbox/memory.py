@@ -281,14 +281,14 @@ class MemoryOutbox:
             rows = [(row, self._tables.way_of(row)) for row in self._tables.rows_of(name)]
             return Counter((row.kind, row.oin, way.state if way else None) for row, way in rows)
 
-    def figures(self, now: datetime, since: int = 0) -> Figures:
+    def figures(self, now: datetime) -> Figures:
         """Return figures of all that is kept."""
         with self._lock:
             tables = self._tables
             open_messages = [one for one in tables.messages.values() if _is_open(one) and one.kind != "signal"]
             return Figures(
                 states=self.states(),
-                events=Counter(event.name for event in tables.events[since:]),
+                events=Counter(event.name for event in tables.events),
                 last_event=len(tables.events),
                 waiting=self._waiting(now),
                 oldest_message=min((one.created for one in open_messages), default=None),
