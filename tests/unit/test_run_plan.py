@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from tests.letters import pdf
-from tests.runs import Night, row, write_letters
+from tests.pdfs import real_pdf, script
+from tests.runs import Here, Night, row, write_letters
 from tests.stores import STORES
 from tests.unit.test_runs import begin, codes, see_through
 
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import Regels
+from mobb_client.berichtenbox.rows import RawRow
 from mobb_client.client import Client
 from mobb_client.errors import ConfigurationError
 from mobb_client.pki.certificate import Certificate
@@ -127,6 +129,53 @@ class TestDatesThatPass:
         """Return a window that opens five minutes later."""
         opens = (now + timedelta(minutes=5)).astimezone(ZONE)
         return Window(opens.time().replace(second=0, microsecond=0), (opens + timedelta(hours=1)).time())
+
+
+class TestLookedInto:
+    """Users 3: a template that is wrong is known before the night, not in the morning: some letters are judged."""
+
+    def plan(self, client: Client, folder: Path, *rows: dict[str, str], **judges: Any) -> Plan:
+        """Return the plan of rows, some of which are looked into."""
+        (folder / "goed.pdf").write_bytes(real_pdf())
+        (folder / "slecht.pdf").write_bytes(real_pdf(script))
+        return planned(client, folder, list(rows), judges=Here(**judges))
+
+    def test_some(self, client: Client, tmp_path: Path) -> None:
+        """A bad one never stops the others: a warning that says what is wrong."""
+        bad = [row(f"slecht-{n}", bijlage_1="slecht.pdf") for n in range(3)]
+        found = self.plan(client, tmp_path, row("a", bijlage_1="goed.pdf"), *bad, row("x", "123"))
+        (warning,) = found.findings
+        assert (warning.code, warning.severity) == ("plan.refused", "warning")
+        assert warning.measure == "3 of 4 that were looked into: pdf.javascript 3"
+
+    def test_all(self, client: Client, tmp_path: Path) -> None:
+        """When none can go the run is not begun."""
+        found = self.plan(client, tmp_path, row("a", bijlage_1="slecht.pdf"), row("b", bijlage_1="slecht.pdf"))
+        with pytest.raises(ConfigurationError) as error:
+            found.check()
+        assert codes(error) == ["plan.refused"]
+
+    def test_types(self, client: Client, tmp_path: Path) -> None:
+        """By all that the run will judge by."""
+        found = self.plan(client, tmp_path, row("a"), berichttypen=frozenset({"ANDERS"}))
+        assert [one.measure for one in found.errors] == ["1 of 1 that were looked into: berichttype.unknown 1"]
+
+    def test_good(self, client: Client, tmp_path: Path) -> None:
+        """Nothing to say of what is good; of a large input a part is looked into."""
+        looked: list[str] = []
+
+        class Counting(Here):
+            """Says which rows it was given."""
+
+            def judge(self, rows: Iterable[RawRow], *args: Any, **more: Any) -> Any:
+                """Give rows judged."""
+                given = list(rows)
+                looked.extend(str(one.number) for one in given)
+                return super().judge(given, *args, **more)
+
+        rows = [row(f"zaak-{n}") for n in range(1000)]
+        assert not planned(client, tmp_path, rows, judges=Counting()).findings
+        assert looked == [*map(str, range(2, 202)), "501", "1001"]
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,13 @@ RUNS: Final[dict[str, Entry]] = {
         do_en="look with `mobb preflight` at what is wrong with the rows",
         do_nl="kijk met `mobb preflight` wat er aan de regels mankeert",
     ),
+    "plan.refused": entry(
+        en="letters that are good, their PDFs too: a part of them was looked into",
+        nl="brieven die goed zijn, ook hun PDF's: een deel ervan is bekeken",
+        source=_DESIGN,
+        do_en="run `mobb preflight`, which says what is wrong with which row, and correct that first",
+        do_nl="doe eerst `mobb preflight`: dat zegt wat er aan welke regel mankeert, en verbeter dat",
+    ),
     "plan.disk": entry(
         en="{limit} octets free on the disk of the outbox, for the letters of this run",
         nl="{limit} octetten vrij op de schijf van de outbox, voor de brieven van deze run",

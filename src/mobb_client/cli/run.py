@@ -27,7 +27,7 @@ from mobb_client.runs.plan import Plan, plan
 from mobb_client.runs.report import appearing
 from mobb_client.runs.run import Balance, Phase, Progress, Run, Until
 from mobb_client.runs.window import ZONE, Window
-from mobb_client.settings import Settings, load
+from mobb_client.settings import PreflightSettings, Settings, load
 
 _EVERY: Final = 60.0
 """Seconds between two lines in a log when nothing else changes."""
@@ -112,10 +112,11 @@ def start(  # noqa: PLR0913, PLR0917 - one argument an option
     at = window_of(window)
     with night.client() as client:
         runs.check_new(client.outbox, name, letters)
-        found = plan(letters, client.senders, client.outbox, client.now(), window=at)
+        judges = judges_of(night.preflight)
+        found = plan(letters, client.senders, client.outbox, client.now(), window=at, judges=judges)
         _print_plan(found, name, as_json)
         if dry_run:
-            ctx.exit(2 if found.errors else 1 if found.refused_rows else 0)
+            ctx.exit(2 if found.errors else 1 if found.refused_rows or found.findings else 0)
         found.check()
         runs.begin(client.outbox, name, letters, client.now(), at)
         ctx.exit(night.carry_out(client, name, lambda: _write_early(client, name, paper_early)))
@@ -316,6 +317,11 @@ class _Night:
         self._listen = listen
         self._until: Until = until
         self._as_json = as_json
+
+    @property
+    def preflight(self) -> PreflightSettings:
+        """How its rows are judged."""
+        return self._settings.preflight
 
     @contextmanager
     def client(self) -> Iterator[Client]:

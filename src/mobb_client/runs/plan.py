@@ -7,8 +7,10 @@ assumption that is said to be one.
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,11 +20,12 @@ from mobb_client.berichtenbox.bericht import Bericht
 from mobb_client.berichtenbox.globe import SIZE_OF_EMPTY, size_of
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import Regels
-from mobb_client.berichtenbox.rows import Row, read_rows
+from mobb_client.berichtenbox.rows import RawRow, Row, RowReader, split_rows
 from mobb_client.errors import BerichtError, ConfigurationError, FieldError, Finding, Severity
 from mobb_client.outbox.content import content_json
 from mobb_client.outbox.contract import Outbox
 from mobb_client.pki.certificate import Certificate
+from mobb_client.runs.judges import Judges
 from mobb_client.runs.run import RESERVE
 from mobb_client.runs.window import ZONE, Window
 from mobb_client.sender import Intake, Sender
@@ -35,6 +38,9 @@ _CONTENT: Final = 1.15
 """What a letter takes in SQLite when it has come to its end, a fifth on the safe side: octets for its way, its events
 and its row; times its kenmerk; times its content, which is kept in pages. Measured over 10,000 letters: 2,270 octets
 for a short one, 26,540 for one with 4,000 characters of six octets each."""
+_FIRST: Final = 200
+_EVERY: Final = 500
+"""Which letters are looked into: so many at the beginning, and then each so many."""
 _NO_LETTER: Final = 1_000
 """What a row takes that is refused; a repeat takes less."""
 
@@ -102,6 +108,7 @@ def plan(  # noqa: PLR0913 - what a plan follows from, each by name
     *,
     window: Window | None = None,
     speed: float | None = None,
+    judges: Judges | None = None,
     free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
 ) -> Plan:
     """Return what a run of these letters will take when it is started now.
@@ -113,14 +120,18 @@ def plan(  # noqa: PLR0913 - what a plan follows from, each by name
         now: when it begins.
         window: when may be sent.
         speed: octets a second, when that is known otherwise than by earlier runs.
+        judges: judge some of the letters as the run will judge each of them, with their PDFs; None leaves that out.
         free: returns how many octets are free on the disk of a folder.
 
     Raises:
         ConfigurationError: the file cannot be read, or its header row is wrong.
     """
-    found = _Found(senders, now)
-    for row in _rows(letters, senders):
-        found.add(row)
+    sample: list[RawRow] = []
+    with closing(_Keys()) as keys:
+        found = _Found(senders, now, keys)
+        for raw, row in _rows(letters, senders):
+            if found.add(row) and (found.letters <= _FIRST or found.letters % _EVERY == 0):
+                sample.append(raw)
     measured = [(run.started, run.sent_bytes / run.sent_seconds) for run in outbox.runs() if run.sent_seconds]
     speed = speed or (max(measured)[1] if measured else float(ASSUMED))
     octets, batches = found.totals()
@@ -146,19 +157,68 @@ def plan(  # noqa: PLR0913 - what a plan follows from, each by name
         ends=ends,
         disk_needed=needed,
         disk_free=room,
-        findings=(*_empty(found), *_disk(needed, room), *date_findings(used, now, ends), *found.late(ends)),
+        findings=(
+            *_empty(found),
+            *_disk(needed, room),
+            *date_findings(used, now, ends),
+            *found.late(ends),
+            *(_looked_into(judges, sample, letters.parent, senders, now) if judges else ()),
+        ),
     )
 
 
-def _rows(path: Path, senders: Sequence[Sender]) -> Iterator[Row]:
+def _rows(path: Path, senders: Sequence[Sender]) -> Iterator[tuple[RawRow, Row]]:
+    reader = RowReader(path.parent, senders[0].regels)
     try:
         with path.open("rb") as file:
-            yield from read_rows(file, folder=path.parent, name=path.name, regels=senders[0].regels)
+            yield from ((raw, reader.row(raw)) for raw in split_rows(file, name=path.name))
     except BerichtError as error:  # the header row
         raise ConfigurationError(*(one.finding for one in error.errors)) from None
     except OSError as error:
         measure = error.strerror or type(error).__name__
         raise ConfigurationError(Finding("run.input", field="letters", measure=measure)) from None
+
+
+def _looked_into(
+    judges: Judges, sample: Sequence[RawRow], folder: Path, senders: Sequence[Sender], now: datetime
+) -> Iterator[Finding]:
+    """Find out whether letters that can be read are good as well: a template that is wrong is wrong a million times.
+
+    An error when all of them are refused, as an input without letters is; else the bad ones never stop the others.
+    """
+    criteria = judges.criteria(now, senders[0].regels, [sender.oins for sender in senders])
+    errors = [one.report.errors for page in judges.judge(sample, folder, criteria) for one in page]
+    counts = Counter(code for each in errors for code in {error.code for error in each})
+    refused = sum(map(bool, errors))
+    if refused:
+        told = ", ".join(f"{code} {count:,}" for code, count in counts.most_common())
+        severity: Severity = "error" if refused == len(errors) else "warning"
+        measure = f"{refused:,} of {len(errors):,} that were looked into: {told}"
+        yield Finding("plan.refused", field="letters", measure=measure, severity=severity)
+
+
+class _Keys:
+    """The keys so far, in a database that is nobody else's and goes when it is closed: memory does not grow."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)  # a temporary file
+        self._db.executescript("""
+            PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -8000;
+            CREATE TABLE keys (key INTEGER PRIMARY KEY);
+            BEGIN;
+        """)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._db.close()
+
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        """Tell whether a key was added."""
+        return self._db.execute("SELECT 1 FROM keys WHERE key = ?", (hash(key),)).fetchone() is not None
+
+    def add(self, key: tuple[str, str]) -> None:
+        """Remember a key."""
+        self._db.execute("INSERT INTO keys VALUES (?)", (hash(key),))
 
 
 @dataclass(slots=True)
@@ -187,10 +247,11 @@ class _Cut:
 
 @dataclass(slots=True)
 class _Found:
-    """What is in an input. Of a letter a number is kept, and nothing else."""
+    """What is in an input: counts, of the letters a number each, and of each date how many have it."""
 
     senders: Sequence[Sender]
     now: datetime
+    keys: _Keys
     rows: int = 0
     again: int = 0
     letters: int = 0
@@ -202,34 +263,33 @@ class _Found:
     terms: Counter[datetime] = field(default_factory=Counter)
     by_oin: Counter[OIN] = field(default_factory=Counter)
     cuts: dict[OIN, _Cut] = field(default_factory=dict)
-    keys: set[int] = field(default_factory=set)
 
-    def add(self, row: Row) -> None:
-        """Count a row."""
+    def add(self, row: Row) -> bool:
+        """Count a row, and return whether it is a letter that can go."""
         self.rows += 1
         if row.bericht is None:
-            self._refuse(row.errors)
-            return
+            return self._refuse(row.errors)
         try:
             sender = Intake(self.senders, self.now).owner(row.bericht)
         except BerichtError as error:
-            self._refuse(error.errors)
-            return
+            return self._refuse(error.errors)
         oin = row.bericht.oin or sender.oins[0]
-        key = hash((oin.digits, row.kenmerk))
+        key = oin.digits, row.kenmerk
         if key in self.keys:
             self.again += 1
-        elif errors := row.bericht.date_errors(self.now, sender.regels):
-            self._refuse(errors)
-        else:
-            self.keys.add(key)
-            self._count(row.bericht, oin, sender)
+            return False
+        if errors := row.bericht.date_errors(self.now, sender.regels):
+            return self._refuse(errors)
+        self.keys.add(key)
+        self._count(row.bericht, oin, sender)
+        return True
 
-    def _refuse(self, errors: Iterable[FieldError]) -> None:
+    def _refuse(self, errors: Iterable[FieldError]) -> bool:
         self.refused_rows += 1
         found = {error.code: error.finding for error in errors}
         self.refused.update(found.keys())
         self.examples = found | self.examples
+        return False
 
     def _count(self, bericht: Bericht, oin: OIN, sender: Sender) -> None:
         self.letters += 1
