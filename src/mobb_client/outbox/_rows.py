@@ -97,12 +97,12 @@ def standing_row(way: Aflevering) -> Row:
 
 
 def read_way(row: Row) -> Aflevering:
-    """Return the way in a row of the columns of `WAY`."""
+    """Return the way in a row that begins with the columns of `WAY`."""
     if isinstance(row[0], bytes):
         row = tuple(map(text, row))
     (
         bericht_id, oin, kenmerk, state, handed_over, acknowledged, processed, ended, verwerkingscode, stadium, finding,
-        batch_id, message_id, not_before, alarm_at, resends, expired,
+        batch_id, message_id, not_before, alarm_at, resends, expired, *_,
     ) = row  # fmt: skip
     return Aflevering(
         oin=read_oin(oin),

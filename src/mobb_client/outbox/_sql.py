@@ -76,6 +76,9 @@ class Database(Protocol):
     def among(self, column: str, values: Iterable[str]) -> tuple[str, object]:
         """Return a condition, and its one value, that a column has one of these texts."""
 
+    def among_numbers(self, column: str, values: Sequence[int]) -> tuple[str, object]:
+        """Return a condition, and its one value, that a column has one of these numbers."""
+
     def shown(self, column: str) -> str:
         """Return the expression that gives a column with a moment as text."""
 
@@ -632,7 +635,7 @@ class _Work:
         self._contents: list[Row] = []
         self._bijlagen: list[Row] = []
         self._events: list[Row] = []
-        self._locked: set[str] = set()
+        self._numbers: dict[UUID, int] = {}
         self.dropped: list[str] = []
         self.register = SqlRegister(db)
 
@@ -692,25 +695,24 @@ class _Work:
         return self.way_by_id(bericht_id(*key))
 
     def ways(self, keys: Iterable[Key]) -> Sequence[Aflevering]:
-        return self._select("bericht_id", (str(bericht_id(*key)) for key in keys))
+        return self._select(*self._db.among("bericht_id", (str(bericht_id(*key)) for key in keys)))
 
     def way_by_id(self, bericht_id: UUID) -> Aflevering | None:
-        found = self._select("bericht_id", (str(bericht_id),))
+        found = self._select("bericht_id = ?", str(bericht_id))
         return found[0] if found else None
 
     def ways_of_batch(self, batch_id: UUID) -> Sequence[Aflevering]:
-        return self._select("batch_id", (str(batch_id),))
+        return self._select("batch_id = ?", str(batch_id))
 
-    def _select(self, column: str, values: Iterable[str]) -> Sequence[Aflevering]:
+    def _select(self, which: str, given: object) -> Sequence[Aflevering]:
         self.flush()
-        which, given = self._db.among(column, values)
+        columns = f"{_columns(self._db, WAY)}, number"
         found = self._db.rows(
-            f"SELECT {_columns(self._db, WAY)} FROM mobb_letter WHERE {which} ORDER BY number{self._db.locking}",
-            (given,),
+            f"SELECT {columns} FROM mobb_letter WHERE {which} ORDER BY number{self._db.locking}", (given,)
         )
-        if self._db.locking:
-            self._locked.update(row[0] for row in found)
-        return list(map(_rows.read_way, found))
+        ways = [_rows.read_way(row) for row in found]
+        self._numbers = {way.bericht_id: row[-1] for way, row in zip(ways, found, strict=True)}
+        return ways
 
     def put_way(self, way: Aflevering) -> None:
         row = _rows.way_row(way)
@@ -721,11 +723,20 @@ class _Work:
             self.put_way(after)
             return
         self.flush()
-        ids = [str(letter.bericht_id) for letter in letters]
-        which, given = self._db.among("bericht_id", ids)
-        if self._db.locking and not self._locked.issuperset(ids):  # else two transactions might wait for each other
-            self._db.rows(f"SELECT 1 FROM mobb_letter WHERE {which} ORDER BY number{self._db.locking}", (given,))
-        self._db.run(f"{_PUT_WAYS} WHERE {which}", (*_rows.standing_row(after), given))
+        which, numbers = self._db.among_numbers("number", self._numbers_of([letter.bericht_id for letter in letters]))
+        self._db.run(f"{_PUT_WAYS} WHERE {which}", (*_rows.standing_row(after), numbers))
+
+    def _numbers_of(self, letters: Sequence[UUID]) -> list[int]:
+        """Return the numbers of letters' rows: to change rows by number takes two thirds of the time.
+
+        All of them are locked then, in the order in which everybody locks them: an UPDATE of many would lock them in
+        one of its own, and two transactions could wait for each other.
+        """
+        if all(letter in self._numbers for letter in letters):
+            return [self._numbers[letter] for letter in letters]
+        which, ids = self._db.among("bericht_id", map(str, letters))
+        found = self._db.rows(f"SELECT number FROM mobb_letter WHERE {which} ORDER BY number{self._db.locking}", (ids,))
+        return [number for (number,) in found]
 
     def release_letters(self, keys: Collection[Key]) -> None:
         if not keys or not self._worker:

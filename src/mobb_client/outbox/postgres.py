@@ -269,6 +269,9 @@ class _Postgres:
     def among(self, column: str, values: Iterable[str]) -> tuple[str, object]:
         return f"{column} = ANY(?)", list(map(str, values))
 
+    def among_numbers(self, column: str, values: Sequence[int]) -> tuple[str, object]:
+        return f"{column} = ANY(?)", values
+
     def shown(self, column: str) -> str:
         return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 

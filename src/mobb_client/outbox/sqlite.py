@@ -305,6 +305,9 @@ class _Sqlite:
     def among(self, column: str, values: Iterable[str]) -> tuple[str, object]:
         return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(list(map(str, values)))
 
+    def among_numbers(self, column: str, values: Sequence[int]) -> tuple[str, object]:
+        return f"{column} IN (SELECT value FROM json_each(?))", json.dumps(values)
+
     def shown(self, column: str) -> str:
         return column
 
