@@ -28,6 +28,7 @@ def look_500k(quick: bool) -> list[Figure]:
         for name, fill in (("waiting", _hand_over), ("ended", _end)):
             for start in range(0, letters, BATCH):
                 fill(outbox, start, min(start + BATCH, letters))
+                outbox.lease_letters((), NIGHT, 1)  # as whoever sends does
             watch = _watch(Path(folder))
             found.append(alone(f"look_500k, {name}", lambda: _watch(Path(folder)).look(), quick=quick))
             found.append(alone(f"look_500k, {name}, again", watch.look, quick=quick))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import http.client
 import json
+import re
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -25,7 +26,7 @@ from mobb_client.berichtenbox.aflevering import State
 from mobb_client.errors import ConfigurationError, OutboxError
 from mobb_client.metrics.exporter import Exporter
 from mobb_client.metrics.serving import MetricsServer
-from mobb_client.metrics.telling import exporting, telling
+from mobb_client.metrics.telling import telling
 from mobb_client.metrics.vitals import SHARE, Vitals, Watch
 from mobb_client.outbox.memory import MemoryOutbox
 from mobb_client.outbox.sqlite import SqliteOutbox
@@ -34,6 +35,7 @@ from mobb_client.simulator.material import make_material
 from mobb_client.transport.serving import Address
 
 LOCAL = Address(port=0)
+OIN = "00000099000000001000"
 
 
 @pytest.fixture
@@ -55,6 +57,12 @@ def figure(text: str, name: str) -> float:
     """Return the only figure of a name."""
     (sample,) = (one for family in text_string_to_metric_families(text) for one in family.samples if one.name == name)
     return float(sample.value)
+
+
+def days_left(text: str) -> dict[str, float]:
+    """Return what expires in how many days, by its labels."""
+    found = re.findall(r"^mobb_(\w+)_days_left(?:{(.*)})? (\S+)$", text, re.MULTILINE)
+    return {f"{name},{labels}".strip(","): float(days) for name, labels, days in sorted(found)}
 
 
 def ask(address: Address, path: str = "/metrics", method: str = "GET", **headers: str) -> tuple[int, str]:
@@ -122,10 +130,9 @@ class TestCommand:
 
     def test_oin_labels(self, settings: Path) -> None:
         """The OIN stands in labels when the settings ask for it, and only then."""
-        oin = "00000099000000001000"
-        assert oin not in run("metrics", "--settings", settings).output
+        assert OIN not in run("metrics", "--settings", settings).output
         settings.write_text(settings.read_text() + "[metrics]\noin_labels = true\n")
-        assert f'mobb_cpa_days_left{{oin="{oin}"}}' in run("metrics", "--settings", settings).output
+        assert f'mobb_cpa_days_left{{oin="{OIN}"}}' in run("metrics", "--settings", settings).output
 
 
 def umask() -> int:
@@ -317,12 +324,23 @@ class TestTelling:
         assert told == ["the database cannot be opened"]
         assert figure((settings.parent / "mobb.prom").read_text(), "mobb_letters_overdue") == 0
 
-    def test_read_only(self, settings: Path) -> None:
-        """What is opened to look with cannot write."""
-        made = load(settings)
-        with exporting(made, lambda: made) as exporter:
-            exporter.text()
-            exporter.text()
+    def test_replaced(self, settings: Path) -> None:
+        """B57: a certificate and a CPA that were replaced while we run count, and so does another wish for labels."""
+        current = [load(settings)]
+        watch = Watch(MemoryOutbox, lambda: current[0], monotonic=lambda: 0.0)
+        exporter = Exporter(watch.look, oin_labels=lambda: current[0].metrics.oin_labels)
+        before = days_left(exporter.text().decode())
+        make_material(datetime.now(UTC) + timedelta(days=90), keys=material_keys()).write(settings.parent)
+        settings.write_text(settings.read_text() + "[metrics]\noin_labels = true\n")
+        current[0] = load(settings)
+        after = days_left(exporter.text().decode())
+        assert list(before) == ['certificate,role="anchor"', 'certificate,role="sender"', "cpa"]
+        assert list(after) == [
+            'certificate,oin="",role="anchor"',
+            f'certificate,oin="{OIN}",role="sender"',
+            f'cpa,oin="{OIN}"',
+        ]
+        assert all(later - sooner > 89 for sooner, later in zip(before.values(), after.values(), strict=True))
 
 
 class TestWork:

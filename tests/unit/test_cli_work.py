@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.commands import document, run
+import requests
+from tests.commands import document, run, start
 from tests.letters import letter
 
 from mobb_client.cli import work
@@ -317,3 +319,31 @@ class TestTold:
         assert (heard, ended, signalled.exit_code) == (["stop"], [], 130)
         signalled.handle(15, None)
         assert ended == [143]
+
+
+def test_figures(file: Path) -> None:
+    """Users 3: what a worker in a process of its own does is seen from outside, while it does it."""
+    enqueue(file, "zaak-1", "zaak-2")
+    process = start("work", "--settings", file, "--json", "--metrics", "127.0.0.1:0")
+    try:
+        assert process.stdout is not None
+        address = json.loads(process.stdout.readline())["listen"]
+        wanted = 'mobb_letters_total{state="ACKNOWLEDGED"} 2.0'
+        while wanted not in (text := scraped(f"http://{address}/metrics")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, err) == (143, "")
+    assert 'mobb_batches_total{state="ACKNOWLEDGED"} 1.0' in text
+    assert "mobb_ack_seconds_count 1.0" in text
+    assert [one["what"] for one in lines(out)][-1] == "stopped"
+
+
+def scraped(url: str) -> str:
+    """Return the figures as Prometheus fetches them."""
+    answer = requests.get(url, timeout=60)
+    assert answer.status_code == 200, answer.text
+    return answer.text
