@@ -170,7 +170,7 @@ def test_report(place: Place) -> None:
     assert len(before["papier-1-laat.csv"].splitlines()) == 2
 
 
-def test_plan(place: Place) -> None:
+def test_plan(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is stored: twice the same, and then there is no run."""
     for _ in range(2):
         result = place.run("start", "aanslag", place.letters, "--dry-run", "--json")
@@ -179,6 +179,9 @@ def test_plan(place: Place) -> None:
     result = place.run("start", "aanslag", place.letters, "--dry-run", "--window", "21:00-06:00")
     assert "3: letters 2, again 1, refused 0" in result.stdout
     assert "assumed" in result.stdout
+    assert "not looked into" not in result.stdout
+    monkeypatch.setattr("mobb_client.cli.run.has_pikepdf", lambda: False)
+    assert "not looked into" in place.run("start", "aanslag", place.letters, "--dry-run").stdout
     assert place.run("status", "aanslag").exit_code in {2, 4}
     bad = write_letters(place.folder / "bad.csv", [row("a", "123")])
     result = place.run("start", "aanslag", str(bad))

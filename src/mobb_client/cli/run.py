@@ -22,6 +22,7 @@ from mobb_client.fresh import Fresh
 from mobb_client.outbox.contract import Hold, Outbox
 from mobb_client.runs import outcomes
 from mobb_client.runs import run as runs
+from mobb_client.runs.judging import has_pikepdf
 from mobb_client.runs.night import summary_html
 from mobb_client.runs.plan import Plan, plan
 from mobb_client.runs.report import appearing
@@ -269,6 +270,7 @@ def _print_plan(found: Plan, name: str, as_json: bool) -> None:
             ("messages", f"{found.batches:,}, together {_show.size(found.octets)}"),
             ("sent", f"from {_local(found.starts)} to about {_local(found.ends)}, at {speed}"),
             ("disk", f"{_show.size(found.disk_needed)}{free}"),
+            *(() if has_pikepdf() else (("PDFs", "not looked into: pip install 'mobb-client[pdf]'"),)),
             *((f"refused {code}", _refused(found, code)) for code, _ in found.refused.most_common()),
         ]
     )
