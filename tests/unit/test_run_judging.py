@@ -197,6 +197,22 @@ class TestProcesses:
         assert see_through(night, client)[-1].balance.delivered == 2
         assert kinds(client.outbox)[1] == (3, RowKind.REFUSED, "b", State.HUMAN)
 
+    def test_nothing_is_inherited(
+        self, client: Client, night: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that judges holds nothing of the outbox, whose locks say who lives."""
+        held: list[str] = []
+        tell = _pool._Running.tell
+
+        def look(running: Any, what: object) -> None:
+            held.extend(str(fd.readlink()) for fd in Path(f"/proc/{running.process.pid}/fd").iterdir())
+            tell(running, what)
+
+        monkeypatch.setattr(_pool._Running, "tell", look)
+        refused(client, night, write_letters(tmp_path / "l.csv", [row("a")]))
+        assert held
+        assert not [name for name in held if str(tmp_path) in name]
+
     def test_changed_after_it_was_judged(self, client: Client, night: Night, tmp_path: Path) -> None:
         """Design 3: what is sent is what was judged, else a person looks."""
         pdf = tmp_path / "b.pdf"
