@@ -69,6 +69,7 @@ _PERSIST: Final = timedelta(days=2)
 _SUBSCRIBED: Final = Paden("Geabonneerd/BSN", "NietGeabonneerd/BSN")
 _PERCENT: Final = click.FloatRange(0, 100)
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_THERE: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command("rehearse")
@@ -94,7 +95,7 @@ _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 @click.option("--failing", type=_PERCENT, default=0.02, show_default=True, help="Percent that must be offered twice.")
 @click.option("--test-bsns", is_flag=True, help="Let the test numbers have the outcomes of docs/simulator.md.")
 @click.option(
-    "--scratch", type=_FOLDER, help="Where a folder is made for the time that it lasts; else with temporary files."
+    "--scratch", type=_THERE, help="Where a folder is made for the time that it lasts; else with temporary files."
 )
 @click.option("--out", type=_FOLDER, help="Folder for the report and the rows: repetitie.txt, .html and more.")
 @_show.json_option
