@@ -5,22 +5,26 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from tests.material import material_keys
 from tests.pdfs import real_pdf
 from tests.runs import NOT_SUBSCRIBED, row, write_letters
 from tests.unit.test_cli_send import run, settings
 
 from mobb_client.simulator.berichtenbox import Berichtenbox
+from mobb_client.simulator.material import Terms, make_material
 from mobb_client.simulator.server import Served
 
 
 @pytest.fixture
 def box() -> Berichtenbox:
-    """Return a box of the unsigned reliable profile."""
-    return Berichtenbox("osb-rm")
+    """Return a box of the unsigned reliable profile, which tries again a second later what we were not there for."""
+    terms = Terms(retries=300, interval="PT1S")
+    return Berichtenbox("osb-rm", material=make_material(datetime.now(UTC), keys=material_keys(), terms=terms))
 
 
 @pytest.fixture
