@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.metrics.vitals import Watch
@@ -15,6 +15,9 @@ from mobb_client.transport.serving import Address
 
 if TYPE_CHECKING:
     from mobb_client.metrics.exporter import Exporter
+
+_SOON: Final = 5.0
+"""Seconds until a file that could not be written is tried again."""
 
 
 @contextmanager
@@ -91,7 +94,7 @@ def _writing(exporter: Exporter, file: Path, every: float, on_failure: Callable[
             told = why
             if is_done:
                 return
-            done.wait(every)
+            done.wait(every if why is None else min(every, _SOON))
 
     thread = Thread(target=go_on, name="mobb-textfile", daemon=True)
     thread.start()
