@@ -61,6 +61,16 @@ def test_counts(client: Client, tmp_path: Path) -> None:
     assert not found.findings
 
 
+def test_disk_of_what_is_made(client: Client, tmp_path: Path) -> None:
+    """While the messages of a thousand letters are sent those of the next thousand are made: both need room."""
+    (tmp_path / "b.pdf").write_bytes(pdf(10_000))
+    rows = [row(f"zaak-{n}", bijlage_1="b.pdf") for n in range(3000)]
+    thousand, two, three = (planned(client, tmp_path, rows[: n * 1000]) for n in (1, 2, 3))
+    made = thousand.octets
+    assert two.disk_needed - thousand.disk_needed > made
+    assert three.disk_needed - two.disk_needed < made
+
+
 def test_batches_as_sent(night: Night, client: Client, tmp_path: Path) -> None:
     """As many messages are made as were planned, and of the same size."""
     found = planned(client, tmp_path, [row(f"zaak-{n}") for n in range(25)])

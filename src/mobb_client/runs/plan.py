@@ -43,6 +43,8 @@ _EVERY: Final = 500
 """Which letters are looked into: so many at the beginning, and then each so many."""
 _NO_LETTER: Final = 1_000
 """What a row takes that is refused; a repeat takes less."""
+_AT_ONCE: Final = 2_000
+"""Of how many letters of a sender the messages may lie on the disk: a thousand that are sent, and the next thousand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,10 +333,11 @@ def _kept(bericht: Bericht) -> float:
 def _needed(outbox: Outbox, found: _Found, senders: Sequence[Sender]) -> int:
     """Return what is needed on disk at the same time: the rows, and what is made before it is acknowledged.
 
-    A thousand letters of each sender become messages before those are sent, so of every sender so much may lie there.
+    A thousand letters of each sender become messages at a time, the next ones while those are sent, so of every sender
+    twice as much may lie there.
     """
     per_letter = sum(cut.octets for cut in found.cuts.values()) // max(found.letters, 1)
-    waiting = sum(min(sum(found.by_oin[oin] for oin in sender.oins), 1000) for sender in senders) * per_letter
+    waiting = sum(min(sum(found.by_oin[oin] for oin in sender.oins), _AT_ONCE) for sender in senders) * per_letter
     rows = found.kept + (found.rows - found.letters) * _NO_LETTER
     return round(rows) + waiting if outbox.folder else 0
 
