@@ -261,6 +261,13 @@ class TestQueue:
         assert leased(outbox, THEIRS) == ["zaak-2"]
         assert leased(outbox, OURS, THEIRS) == ["zaak-1"]
 
+    def test_one_organisation(self, outbox: Outbox) -> None:
+        """Letters of several come apart, those of the oldest first: a message holds letters of one."""
+        put(outbox, stored("a"), stored("b", THEIRS), stored("c"))
+        assert leased(outbox, OURS, THEIRS) == ["a", "c"]
+        assert leased(outbox, OURS, THEIRS) == ["b"]
+        assert leased(outbox, OURS, THEIRS) == []
+
     def test_not_before(self, outbox: Outbox) -> None:
         """c.2: a letter waits until its moment has come."""
         put(outbox, stored(not_before=MOMENT))

@@ -344,15 +344,13 @@ class SqlOutbox(ABC):
         db.run(f"DELETE FROM mobb_worker WHERE {which}", (ids,))
 
     def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
-        """Return queued letters, oldest first, leased."""
+        """Return queued letters of one OIN, oldest first, leased."""
         self._count_events()
         with self._leasing() as (db, worker):
             whose, digits = db.among("oin", (oin.digits for oin in oins))
-            found = db.rows(
-                f"SELECT {_columns(db, WAY)} FROM mobb_letter WHERE state = 'QUEUED' AND worker IS NULL AND {whose}"
-                f" AND (not_before IS NULL OR not_before <= ?) AND {_runs.NOT_HELD}"
-                f" ORDER BY number LIMIT ?{db.skipping}",
-                (digits, moment(now), limit),
+            oldest = db.rows(_free_letters(db, "oin", whose), (digits, moment(now), 1))
+            found = oldest and db.rows(
+                _free_letters(db, _columns(db, WAY), "oin = ?"), (oldest[0][0], moment(now), limit)
             )
             if not found:
                 return []
@@ -584,6 +582,14 @@ class SqlOutbox(ABC):
             db.run("DELETE FROM mobb_answer WHERE received < ?", (moment(before),))
             SqlRegister(db).purge(before)
         self._forget([row[0] for row in found])
+
+
+def _free_letters(db: Database, columns: str, whose: str) -> str:
+    """Return the statement that finds letters which may go: whose they are, the moment, and how many, are bound."""
+    return (
+        f"SELECT {columns} FROM mobb_letter WHERE state = 'QUEUED' AND worker IS NULL AND {whose}"
+        f" AND (not_before IS NULL OR not_before <= ?) AND {_runs.NOT_HELD} ORDER BY number LIMIT ?{db.skipping}"
+    )
 
 
 def _columns(db: Database, names: Iterable[str]) -> str:

@@ -495,7 +495,10 @@ class Outbox(Protocol):
         """
 
     def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
-        """Return letters of these OINs that may go into a message now and that no run holds, oldest first, leased.
+        """Return letters of one OIN that may go into a message now and that no run holds, oldest first, leased.
+
+        Of the OINs that are asked for it is the one with the oldest letter: a message holds letters of one OIN, and a
+        thousand letters of seven would make seven that are half full.
 
         A transaction that stores a letter's way ends its lease.
         """
