@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from http import HTTPStatus
-from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET
-from socketserver import ThreadingMixIn
-from threading import Thread
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from socket import AF_INET, AF_INET6
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import make_wsgi_app
 
 from mobb_client.errors import ConfigurationError, Finding, OutboxError
 from mobb_client.metrics.exporter import Exporter
 from mobb_client.transport.serving import Address
+from mobb_client.transport.small_server import QuietHandler, QuietServer, Served
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -50,8 +46,8 @@ def _said(start_response: StartResponse, status: HTTPStatus, sentence: str) -> I
     return [f"{sentence}\n".encode()]
 
 
-class MetricsServer:
-    """The application on a port, from when this is made until it is closed.
+class MetricsServer(Served):
+    """The application on a port, from when this is made until it is closed; nobody is waited for then.
 
     Args:
         exporter: tells the figures.
@@ -65,55 +61,23 @@ class MetricsServer:
         family = AF_INET6 if ":" in address.host else AF_INET
         made = type("_Bound", (_Server,), {"address_family": family})
         try:
-            self._server: _Server = made((address.host, address.port), _Handler)
+            server: _Server = made((address.host, address.port), _Handler)
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ConfigurationError(Finding("serve.listen", "metrics.listen", f"{address}: {reason}")) from None
-        self.address = Address(host=address.host, port=self._server.server_port)
-        self._server.set_app(application(exporter))
-        self._thread = Thread(target=self._server.serve_forever, args=(0.1,), name="mobb-metrics", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Listen no more; whoever is being answered is not waited for."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        """Return the server; leaving the block closes it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
+        server.set_app(application(exporter))
+        super().__init__(server, "mobb-metrics", poll=0.1)
+        self.address = Address(host=address.host, port=self.port)
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    """Answers each request in a thread of its own."""
+class _Server(QuietServer):
+    """Waits for nobody when it is closed."""
 
     daemon_threads = True
     block_on_close = False
 
-    def server_bind(self) -> None:
-        """Bind without asking the network for our name; also while connections of one before us are dying out."""
-        if os.name != "nt":  # there it would mean to share the port with whoever has it
-            self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-        self.setup_environ()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a connection that broke."""
-
-
-class _Handler(WSGIRequestHandler):
-    """Waits for nobody, and writes no access log."""
+class _Handler(QuietHandler):
+    """Waits for nobody."""
 
     timeout = _PATIENCE
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Write nothing."""
