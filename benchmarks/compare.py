@@ -32,7 +32,7 @@ def compare(quick: bool) -> list[Figure]:
 def _adapter_client(bench: Bench, quick: bool) -> Iterator[Figure]:
     """The body of its POST to a Java adapter, which has yet to make a message of it; ours is the whole message."""
     with _Installed() as installed:
-        from ebms_adapter_client.berichtenbox import builder  # noqa: PLC0415 - a rival
+        from ebms_adapter_client.berichtenbox import builder
 
         def theirs() -> None:
             content = builder.build_berichten_xml(
@@ -63,8 +63,8 @@ def _written(bench: Bench) -> None:
 
 def _signxml(bench: Bench, quick: bool) -> Iterator[Figure]:
     """An envelope signed the plain way: over itself alone, since `XMLSigner` knows no `cid:` (its issue 149)."""
-    from lxml import etree  # noqa: PLC0415 - the import is measured elsewhere
-    from signxml import XMLSigner, methods  # noqa: PLC0415
+    from lxml import etree
+    from signxml import XMLSigner, methods
 
     envelope, _ = _message(bench)
     certificate = bench.identity.certificate.x509
@@ -84,7 +84,7 @@ def _signxml(bench: Bench, quick: bool) -> Iterator[Figure]:
 def _xmlsec(bench: Bench, quick: bool) -> Iterator[Figure]:
     """The same envelope signed over itself and its payload, as ebMS 2.0 says, which it can do by a callback."""
     with _Installed() as installed:
-        import xmlsec  # noqa: PLC0415 - a rival
+        import xmlsec
 
         envelope, payload = _message(bench)
         theirs = _with_xmlsec(xmlsec, bench, envelope, payload)
@@ -99,10 +99,10 @@ _CONTENT_ID = "1.compare@mobb"
 
 def _message(bench: Bench) -> tuple[bytes, bytes]:
     """Return an envelope without signature, and a payload with the PDF in it."""
-    from lxml import etree  # noqa: PLC0415 - as above
+    from lxml import etree
 
-    from mobb_client.berichtenbox.globe import write_berichten  # noqa: PLC0415
-    from mobb_client.ebms import envelope  # noqa: PLC0415
+    from mobb_client.berichtenbox.globe import write_berichten
+    from mobb_client.ebms import envelope
 
     outgoing = next(bench.senders[True].messages(bench.letters, now=datetime.now(UTC)))
     payload = BytesIO()
@@ -112,9 +112,9 @@ def _message(bench: Bench) -> tuple[bytes, bytes]:
 
 def _with_ours(bench: Bench, envelope: bytes, payloads: dict[str, bytes]) -> Callable[[], bytes]:
     """Return what signs an envelope with ours, over itself and payloads."""
-    from lxml import etree  # noqa: PLC0415 - as above
+    from lxml import etree
 
-    from mobb_client.ebms import signature  # noqa: PLC0415
+    from mobb_client.ebms import signature
 
     signing = bench.senders[True].route(datetime.now(UTC)).signing
 
@@ -129,7 +129,7 @@ def _with_ours(bench: Bench, envelope: bytes, payloads: dict[str, bytes]) -> Cal
 
 def _with_xmlsec(xmlsec: Any, bench: Bench, envelope: bytes, payload: bytes) -> Callable[[], bytes]:
     """Return what signs an envelope with python-xmlsec."""
-    from lxml import etree  # noqa: PLC0415 - as above
+    from lxml import etree
 
     key = xmlsec.Key.from_file(str(bench.folder / "sender.key"), xmlsec.KeyFormat.PEM)
     key.load_cert_from_memory((bench.folder / "sender.crt").read_bytes(), xmlsec.KeyFormat.PEM)
@@ -154,9 +154,9 @@ def _with_xmlsec(xmlsec: Any, bench: Bench, envelope: bytes, payload: bytes) -> 
 
 def _template(xmlsec: Any, root: Any) -> Any:
     """Return the signature that ebMS 2.0 wants, empty, in the header of an envelope."""
-    from lxml import etree  # noqa: PLC0415 - as above
+    from lxml import etree
 
-    from mobb_client.ebms.canonical import ENVELOPE_TRANSFORMS  # noqa: PLC0415
+    from mobb_client.ebms.canonical import ENVELOPE_TRANSFORMS
 
     node = xmlsec.template.create(root, xmlsec.Transform.C14N, xmlsec.Transform.RSA_SHA256, ns="ds")
     root[0].append(node)
@@ -172,7 +172,7 @@ def _template(xmlsec: Any, root: Any) -> Any:
 
 
 def _digests(document: bytes) -> list[bytes]:
-    from lxml import etree  # noqa: PLC0415 - as above
+    from lxml import etree
 
     found = etree.fromstring(document).iter("{http://www.w3.org/2000/09/xmldsig#}DigestValue")
     return [base64.b64decode(one.text or "") for one in found]

@@ -50,7 +50,7 @@ def _pass_sizes(size: int) -> tuple[float, float, float]:
 
 def _passed(count: int, size: int) -> tuple[float, float]:
     """Return the ms that so many letters take, and the growth of the peak meanwhile."""
-    from mobb_client import Client, Regels, Sender, SqliteOutbox  # noqa: PLC0415 - the import is measured elsewhere
+    from mobb_client import Client, Regels, Sender, SqliteOutbox
 
     with workbench(DOCUMENTS, size) as bench:
         unsigned = bench.senders[False]
@@ -77,7 +77,7 @@ class Nobody:
 
     def post(self, url: str, headers: Mapping[str, str], body: BinaryIO, size: int) -> Any:  # noqa: ARG002 - a wire's
         """Read it."""
-        from mobb_client.transport.wire import Response  # noqa: PLC0415 - as above
+        from mobb_client.transport.wire import Response
 
         while body.read(_BLOCK):
             pass

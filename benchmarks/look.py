@@ -19,7 +19,7 @@ PDF = 120_000
 
 def look_500k(quick: bool) -> list[Figure]:
     """Look when all letters of a run wait, and when all have ended: as a fresh process, and as one that has looked."""
-    from mobb_client import SqliteOutbox  # noqa: PLC0415 - the import is measured elsewhere
+    from mobb_client import SqliteOutbox
 
     letters = LETTERS // 50 if quick else LETTERS
     found = []
@@ -38,9 +38,9 @@ def look_500k(quick: bool) -> list[Figure]:
 
 
 def _watch(folder: Path) -> Any:
-    from mobb_client import SqliteOutbox  # noqa: PLC0415 - as above
-    from mobb_client.metrics.vitals import Watch  # noqa: PLC0415 - as above
-    from mobb_client.settings import Settings  # noqa: PLC0415 - as above
+    from mobb_client import SqliteOutbox
+    from mobb_client.metrics.vitals import Watch
+    from mobb_client.settings import Settings
 
     def opened() -> SqliteOutbox:
         return SqliteOutbox(folder / "outbox.sqlite", read_only=True)
@@ -50,9 +50,9 @@ def _watch(folder: Path) -> Any:
 
 def _ways(start: int, end: int) -> list[Any]:
     """Return the ways of queued letters."""
-    from mobb_client.berichtenbox.aflevering import Aflevering  # noqa: PLC0415 - as above
-    from mobb_client.berichtenbox.bericht import bericht_id  # noqa: PLC0415 - as above
-    from mobb_client.berichtenbox.identiteit import OIN  # noqa: PLC0415 - as above
+    from mobb_client.berichtenbox.aflevering import Aflevering
+    from mobb_client.berichtenbox.bericht import bericht_id
+    from mobb_client.berichtenbox.identiteit import OIN
 
     oin = OIN("00000099000000001000")
     kenmerken = [f"aanslag-{number}" for number in range(start, end)]
@@ -61,8 +61,8 @@ def _ways(start: int, end: int) -> list[Any]:
 
 def _hand_over(outbox: Any, start: int, end: int) -> None:
     """Store letters of a run, without content: nobody looks at that."""
-    from mobb_client.ledger import note_letter  # noqa: PLC0415 - as above
-    from mobb_client.outbox.contract import EventName, RowKind, RunRow, StoredLetter, StoredRun  # noqa: PLC0415 - as above
+    from mobb_client.ledger import note_letter
+    from mobb_client.outbox.contract import EventName, RowKind, RunRow, StoredLetter, StoredRun
 
     with outbox.transaction() as tx:
         tx.put_run(StoredRun(name="aanslag2027", source="/l.csv", sha256="0", size=1, started=NIGHT, is_read=True))
@@ -79,9 +79,9 @@ def _hand_over(outbox: Any, start: int, end: int) -> None:
 
 def _end(outbox: Any, start: int, end: int) -> None:
     """Let letters go in one message, be acknowledged and delivered, with every event of that."""
-    from mobb_client import ledger  # noqa: PLC0415 - as above
-    from mobb_client.berichtenbox import aflevering as letters  # noqa: PLC0415 - as above
-    from mobb_client.outbox.contract import Event, EventName  # noqa: PLC0415 - as above
+    from mobb_client import ledger
+    from mobb_client.berichtenbox import aflevering as letters
+    from mobb_client.outbox.contract import Event, EventName
 
     number = start // BATCH
     message_id, batch = f"{UUID(int=number)}@own.example", UUID(int=number + 1)

@@ -100,8 +100,8 @@ class Bench:
     """Letters with PDFs on disk, and a sender under an unsigned and a signed CPA."""
 
     def __init__(self, folder: Path, number: int, size: int) -> None:
-        from mobb_client import CPA, Identity, Regels, Sender  # noqa: PLC0415 - the import is measured elsewhere
-        from mobb_client.simulator.material import make_material  # noqa: PLC0415
+        from mobb_client import CPA, Identity, Regels, Sender
+        from mobb_client.simulator.material import make_material
 
         self.folder = folder
         make_material(datetime.now(UTC)).write(folder)
@@ -146,7 +146,7 @@ class Bench:
 
     def encrypted_floor(self) -> None:
         """Do what nobody can avoid who sends it over TLS: the same unsigned, and encrypt what goes out."""
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         payload, cipher, record = sha256(), AESGCM(bytes(16)), 1 << 14  # as large as a record of TLS may be
         for octets in self._encoded():
@@ -163,7 +163,7 @@ class Bench:
 
 def letter(kenmerk: str, path: Path) -> Any:
     """Return a letter with that PDF."""
-    from mobb_client import Bericht, Bijlage  # noqa: PLC0415 - as above
+    from mobb_client import Bericht, Bijlage
 
     return Bericht(
         kenmerk=kenmerk,

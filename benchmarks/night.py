@@ -82,7 +82,7 @@ def _cpu_of(work: Callable[[], object]) -> float:
 
 def simulate(folder: Path, connection: Connection) -> None:
     """Serve a Berichtenbox until this process is killed: what a sender needs is in the folder, its port is sent."""
-    from mobb_client.simulator import Berichtenbox  # noqa: PLC0415 - in its own process only
+    from mobb_client.simulator import Berichtenbox
 
     box = Berichtenbox("osb-rm")
     with box.serve() as served:
@@ -112,7 +112,7 @@ def _worker(bench: Bench, signing: str, store: str) -> Iterator[_Worker]:
 
 @contextmanager
 def _outbox(store: str, folder: Path) -> Iterator[Any]:
-    from mobb_client import PostgresOutbox, SqliteOutbox  # noqa: PLC0415 - the import is measured elsewhere
+    from mobb_client import PostgresOutbox, SqliteOutbox
 
     if store == "sqlite":
         yield SqliteOutbox(folder / "night.sqlite")
@@ -124,7 +124,7 @@ def _outbox(store: str, folder: Path) -> Iterator[Any]:
 def _postgres() -> Any:
     """Return what starts a PostgreSQL server for the tests."""
     sys.path.append(str(Path(__file__).parent.parent))
-    from tests import postgres  # noqa: PLC0415 - found by the line above
+    from tests import postgres
 
     return postgres
 
@@ -133,8 +133,8 @@ class _Worker:
     """A sender with its endpoint, on an outbox."""
 
     def __init__(self, folder: Path, profile: str, outbox: Any, port: int) -> None:
-        from mobb_client import CPA, Certificate, Client, Identity, Regels, Sender  # noqa: PLC0415 - as above
-        from mobb_client.transport.listener import Listener  # noqa: PLC0415
+        from mobb_client import CPA, Certificate, Client, Identity, Regels, Sender
+        from mobb_client.transport.listener import Listener
 
         identity = Identity.from_path(folder / "sender.key", folder / "sender.crt")
         anchors = (Certificate.from_path(folder / "ca.pem"),)
@@ -158,7 +158,7 @@ class _Worker:
 
     def octets_a_letter(self) -> float:
         """Return what a letter took of the documents that were sent."""
-        from mobb_client.outbox.contract import EventName  # noqa: PLC0415 - as above
+        from mobb_client.outbox.contract import EventName
 
         made = [event.data for event in self._client.outbox.events(0, names=[EventName.MESSAGE_PENDING])]
         return sum(one["payload_bytes"] for one in made) / sum(one["letters"] for one in made)

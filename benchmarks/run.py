@@ -126,7 +126,7 @@ def grow(count: int) -> float:
 
 def read_500kb_signed(quick: bool) -> list[Figure]:
     """A signed message with one PDF of 500,000 bytes is read and verified, from octets to trust."""
-    from mobb_client.ebms import packet  # noqa: PLC0415 - as above
+    from mobb_client.ebms import packet
 
     with workbench(1, 500_000) as bench:
         outgoing = next(bench.senders[True].messages(bench.letters, now=datetime.now(UTC)))
@@ -142,7 +142,7 @@ def read_500kb_signed(quick: bool) -> list[Figure]:
 
 def ack_signed_verify(quick: bool) -> list[Figure]:
     """A signed acknowledgment is read, verified, and compared with what was sent."""
-    from mobb_client.ebms import agreement, packet, signature  # noqa: PLC0415 - as above
+    from mobb_client.ebms import agreement, packet, signature
 
     now = datetime.now(UTC)
     with workbench(1, 10_000) as bench:
@@ -162,7 +162,7 @@ def ack_signed_verify(quick: bool) -> list[Figure]:
 
 def enqueue_sqlite(quick: bool) -> list[Figure]:
     """A message of 100 MB that is made already: octets and rows, synced; beside it a plain write and fsync."""
-    from mobb_client import SqliteOutbox  # noqa: PLC0415 - as above
+    from mobb_client import SqliteOutbox
 
     with workbench(15 if quick else 149, 500_000) as bench:
         message = bench.folder / "message.mime"
@@ -184,11 +184,11 @@ def _write_synced(folder: Path, octets: bytes) -> None:
 
 def _store(outbox: Any, bench: Bench, octets: bytes) -> None:
     """Store a message and take its letters out of the queue, as the client does; forget it afterwards."""
-    from mobb_client import ledger  # noqa: PLC0415 - as above
-    from mobb_client.berichtenbox.aflevering import Aflevering  # noqa: PLC0415
-    from mobb_client.berichtenbox.bericht import bericht_id  # noqa: PLC0415
-    from mobb_client.ebms import exchange  # noqa: PLC0415
-    from mobb_client.outbox.contract import StoredLetter, StoredMessage  # noqa: PLC0415
+    from mobb_client import ledger
+    from mobb_client.berichtenbox.aflevering import Aflevering
+    from mobb_client.berichtenbox.bericht import bericht_id
+    from mobb_client.ebms import exchange
+    from mobb_client.outbox.contract import StoredLetter, StoredMessage
 
     now, oin = datetime.now(UTC), bench.senders[False].oins[0]
     made = (str(uuid4()) for _ in bench.letters)
@@ -216,8 +216,8 @@ def _store(outbox: Any, bench: Bench, octets: bytes) -> None:
 
 def enqueue_1000(quick: bool) -> list[Figure]:
     """1,000 letters of 2 kB without attachment, made already: one transaction, durable."""
-    from mobb_client import Bericht, SqliteOutbox  # noqa: PLC0415 - as above
-    from mobb_client.simulator import Berichtenbox  # noqa: PLC0415
+    from mobb_client import Bericht, SqliteOutbox
+    from mobb_client.simulator import Berichtenbox
 
     good = {"bsn": "999993653", "berichttype": "AANSLAG", "onderwerp": "Aanslag", "berichttekst": "Aanslag " * 225}
     calls = 3 if quick else 5
@@ -231,9 +231,9 @@ def enqueue_1000(quick: bool) -> list[Figure]:
 
 def result_1000(quick: bool) -> list[Figure]:
     """A signed result of 1,000 letters is read, verified and stored in SQLite, and our acknowledgment signed."""
-    from mobb_client import SqliteOutbox  # noqa: PLC0415 - as above
-    from mobb_client.pki import Certificate  # noqa: PLC0415
-    from mobb_client.simulator import Berichtenbox, example_letter  # noqa: PLC0415
+    from mobb_client import SqliteOutbox
+    from mobb_client.pki import Certificate
+    from mobb_client.simulator import Berichtenbox, example_letter
 
     box = Berichtenbox("osb-rm-s")
     peer = Certificate.from_der(box.material.receiver.certificate_der)
@@ -264,11 +264,11 @@ def result_1000(quick: bool) -> list[Figure]:
 
 def abonnement_1m(quick: bool) -> list[Figure]:
     """The request of a million BSNs, as texts, each judged by the elfproef, and what memory grows by."""
-    from uuid import UUID  # noqa: PLC0415 - as above
+    from uuid import UUID
 
-    from mobb_client.berichtenbox.aanvraag import write_aanvraag  # noqa: PLC0415
-    from mobb_client.berichtenbox.abonnementen import Aanvraag, Variant  # noqa: PLC0415
-    from mobb_client.berichtenbox.identiteit import OIN, passes_elfproef  # noqa: PLC0415
+    from mobb_client.berichtenbox.aanvraag import write_aanvraag
+    from mobb_client.berichtenbox.abonnementen import Aanvraag, Variant
+    from mobb_client.berichtenbox.identiteit import OIN, passes_elfproef
 
     asked = Aanvraag(oin=OIN("00000099123456789000"), verzoek_id=UUID(int=1), variant=Variant.BSN_LIJST)
     good = [digits for digits in (f"9999{n:05d}" for n in range(100_000)) if passes_elfproef(digits)]
@@ -287,7 +287,7 @@ def abonnement_1m(quick: bool) -> list[Figure]:
 
 def preflight(quick: bool) -> list[Figure]:
     """100,000 letters with PDFs of 120 kB (2,000 with --quick), each row and each PDF looked at anew; CPU of all."""
-    from mobb_client.runs.preflight import preflight as judged  # noqa: PLC0415 - as above
+    from mobb_client.runs.preflight import preflight as judged
 
     def good(file: Path) -> int:
         return sum(row.good for row in judged(file, at=datetime.now(UTC), processes=_PROCESSES))
@@ -297,11 +297,11 @@ def preflight(quick: bool) -> list[Figure]:
 
 def run_read(quick: bool) -> list[Figure]:
     """The same letters read by a run: judged as preflight does, and stored in SQLite, durable; CPU of all."""
-    from mobb_client import Client, Sender  # noqa: PLC0415 - as above
-    from mobb_client.examples.make_letters import oins  # noqa: PLC0415
-    from mobb_client.outbox.opening import open_outbox  # noqa: PLC0415
-    from mobb_client.runs.judges import Judges  # noqa: PLC0415
-    from mobb_client.runs.run import Phase, Run, begin  # noqa: PLC0415
+    from mobb_client import Client, Sender
+    from mobb_client.examples.make_letters import oins
+    from mobb_client.outbox.opening import open_outbox
+    from mobb_client.runs.judges import Judges
+    from mobb_client.runs.run import Phase, Run, begin
 
     def letters(file: Path) -> int:
         with workbench(1, 1_000) as bench:
@@ -319,9 +319,9 @@ _PROCESSES = 2
 
 def _rows_judged(name: str, quick: bool, good: Callable[[Path], int]) -> list[Figure]:
     """Time what judges a file of letters, and returns how many are good: all of them."""
-    import resource  # noqa: PLC0415 - not on every system
+    import resource
 
-    from mobb_client.examples.make_letters import make  # noqa: PLC0415 - as above
+    from mobb_client.examples.make_letters import make
 
     def cpu() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
