@@ -34,7 +34,8 @@ from mobb_client.transport.wire import Wire
 log = logging.getLogger(__name__)
 
 OnReport = Callable[[SendReport], object]
-_AT_ONCE: Final = 1000
+AT_ONCE: Final = 1000
+"""How many letters are put into messages in one go, while those before them are sent."""
 _PURGED: Final = Finding("aflevering.purged", field="bericht", measure="no content")
 
 
@@ -143,7 +144,7 @@ class Sending:
             self._remind(tally)
             report = tally.report(self._posting.paused)
             while not self._stop.is_asked:
-                ahead = builder.submit(self._build_all, report, tally) if built >= _AT_ONCE else None
+                ahead = builder.submit(self._build_all, report, tally) if built >= AT_ONCE else None
                 self._posting.post_due(tally)
                 report = tally.report(self._posting.paused)
                 yield report
@@ -175,13 +176,13 @@ class Sending:
 
     def _expire(self, tally: Tally) -> None:
         now = self._now()
-        while late := self._outbox.expiring(now, _AT_ONCE):
+        while late := self._outbox.expiring(now, AT_ONCE):
             if not sum([self._posting.age(message, now, tally) for message in late]):
                 return  # all were settled by somebody else meanwhile
 
     def _remind(self, tally: Tally) -> None:
         now = self._now()
-        while overdue := self._outbox.overdue(now, _AT_ONCE):
+        while overdue := self._outbox.overdue(now, AT_ONCE):
             told = self._remind_of([way.key for way in overdue], now)
             tally.count("overdue", by=told)
             if not told:
@@ -234,7 +235,7 @@ class Sending:
     @contextmanager
     def _leased_letters(self, sender: Sender, now: datetime) -> Iterator[Sequence[StoredLetter]]:
         """Give letters that wait; those that do not get into a message are let go of, whatever happens."""
-        leased = self._outbox.lease_letters(sender.oins, now, _AT_ONCE)
+        leased = self._outbox.lease_letters(sender.oins, now, AT_ONCE)
         try:
             yield leased
         finally:

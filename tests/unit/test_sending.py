@@ -685,7 +685,7 @@ class TestAhead:
 
     def test_made_while_others_are_sent(self, partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the first messages are being uploaded the next ones are made."""
-        monkeypatch.setattr(sending, "_AT_ONCE", 2)
+        monkeypatch.setattr(sending, "AT_ONCE", 2)
         client = partner.client(partner.sender(regels=Regels(batch_berichten=2)))
         client.enqueue(some_letters(6))
         made: list[str] = []

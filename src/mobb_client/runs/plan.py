@@ -29,6 +29,7 @@ from mobb_client.runs.judges import Judges
 from mobb_client.runs.run import RESERVE
 from mobb_client.runs.window import ZONE, Window
 from mobb_client.sender import Intake, Sender
+from mobb_client.sending import AT_ONCE
 
 ASSUMED: Final = 2_000_000
 """Octets a second, when no run on this outbox has measured it: what a line of 16 Mbit/s carries."""
@@ -43,8 +44,8 @@ _EVERY: Final = 500
 """Which letters are looked into: so many at the beginning, and then each so many."""
 _NO_LETTER: Final = 1_000
 """What a row takes that is refused; a repeat takes less."""
-_AT_ONCE: Final = 2_000
-"""Of how many letters of a sender the messages may lie on the disk: a thousand that are sent, and the next thousand."""
+_ON_DISK: Final = 2 * AT_ONCE
+"""Of how many letters of a sender the messages may lie on the disk: those that are sent, and the next ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +338,7 @@ def _needed(outbox: Outbox, found: _Found, senders: Sequence[Sender]) -> int:
     twice as much may lie there.
     """
     per_letter = sum(cut.octets for cut in found.cuts.values()) // max(found.letters, 1)
-    waiting = sum(min(sum(found.by_oin[oin] for oin in sender.oins), _AT_ONCE) for sender in senders) * per_letter
+    waiting = sum(min(sum(found.by_oin[oin] for oin in sender.oins), _ON_DISK) for sender in senders) * per_letter
     rows = found.kept + (found.rows - found.letters) * _NO_LETTER
     return round(rows) + waiting if outbox.folder else 0
 
