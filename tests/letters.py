@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from mobb_client.berichtenbox.bericht import Batch, Bericht
-from mobb_client.berichtenbox.globe import write_berichten
+from mobb_client.berichtenbox.globe import SIZE_OF_EMPTY, size_of, write_berichten
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.errors import BerichtError, FieldError
 
@@ -39,6 +39,11 @@ def letter(**changes: Any) -> Bericht:
         "berichttekst": "Uw aanvraag is toegekend.",
     }
     return Bericht(**(good | changes))
+
+
+def size_of_batch(of: Batch) -> int:
+    """Return how many octets a batch's document takes, by the sizes of its letters."""
+    return SIZE_OF_EMPTY + sum(map(size_of, of.berichten))
 
 
 def batch(*berichten: Bericht, **changes: Any) -> Batch:

@@ -14,12 +14,25 @@ from uuid import UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
-from tests.letters import BSNS, MADE, OTHER_SENDER, SENDER, answer, batch, codes, letter, pdf, verdict, written
+from tests.letters import (
+    BSNS,
+    MADE,
+    OTHER_SENDER,
+    SENDER,
+    answer,
+    batch,
+    codes,
+    letter,
+    pdf,
+    size_of_batch,
+    verdict,
+    written,
+)
 
 from mobb_client._catalogue import CATALOGUE
 from mobb_client.berichtenbox.batch import batches
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
-from mobb_client.berichtenbox.globe import NS_BERICHT, size_of_batch
+from mobb_client.berichtenbox.globe import NS_BERICHT
 from mobb_client.berichtenbox.globe_result import parse_result
 from mobb_client.berichtenbox.identiteit import BSN, passes_elfproef
 from mobb_client.berichtenbox.regels import Regels

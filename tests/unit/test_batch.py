@@ -9,11 +9,23 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.letters import BATCH_ID, MADE, OTHER_SENDER, SENDER, batch, codes, letter, pdf, refuses, written
+from tests.letters import (
+    BATCH_ID,
+    MADE,
+    OTHER_SENDER,
+    SENDER,
+    batch,
+    codes,
+    letter,
+    pdf,
+    refuses,
+    size_of_batch,
+    written,
+)
 
 from mobb_client.berichtenbox.batch import batches
 from mobb_client.berichtenbox.bericht import Batch, Bericht, bericht_id
-from mobb_client.berichtenbox.globe import SIZE_OF_EMPTY, size_of, size_of_batch
+from mobb_client.berichtenbox.globe import SIZE_OF_EMPTY, size_of
 from mobb_client.berichtenbox.identiteit import OIN
 from mobb_client.berichtenbox.regels import Regels
 from mobb_client.errors import BerichtError

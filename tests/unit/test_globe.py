@@ -13,13 +13,28 @@ from uuid import UUID
 
 import pytest
 from lxml import etree
-from tests.letters import BATCH_ID, BSN, BSNS, MADE, NIL, SENDER, answer, batch, codes, letter, pdf, verdict, written
+from tests.letters import (
+    BATCH_ID,
+    BSN,
+    BSNS,
+    MADE,
+    NIL,
+    SENDER,
+    answer,
+    batch,
+    codes,
+    letter,
+    pdf,
+    size_of_batch,
+    verdict,
+    written,
+)
 
 from mobb_client import _xml
 from mobb_client.berichtenbox import globe
 from mobb_client.berichtenbox.bericht import Bericht, bericht_id
 from mobb_client.berichtenbox.bijlage import BLOCK, Bijlage
-from mobb_client.berichtenbox.globe import NS_BATCH, NS_BERICHT, SIZE_OF_EMPTY, size_of, size_of_batch, write_berichten
+from mobb_client.berichtenbox.globe import NS_BATCH, NS_BERICHT, SIZE_OF_EMPTY, size_of, write_berichten
 from mobb_client.berichtenbox.regels import Regels
 from mobb_client.errors import BerichtError
 from mobb_client.outbox.content import content_json, read_content

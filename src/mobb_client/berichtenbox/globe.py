@@ -30,7 +30,6 @@ __all__ = [
     "Document",
     "parse_result",
     "size_of",
-    "size_of_batch",
     "write_berichten",
 ]
 
@@ -106,11 +105,6 @@ def size_of(bericht: Bericht) -> int:
     if bericht.einddatum_handelingstermijn is not None:
         size += _SIZE_OF_EINDDATUM
     return size + _size_of_bijlagen(bericht.bijlagen)
-
-
-def size_of_batch(batch: Batch) -> int:
-    """Return how many octets a batch's document takes, exactly and without writing it."""
-    return SIZE_OF_EMPTY + sum(map(size_of, batch.berichten))
 
 
 def _head(batch: Batch) -> bytes:
