@@ -112,19 +112,18 @@ class MemoryOutbox:
 
     def lease_letters(self, oins: Collection[OIN], now: datetime, limit: int) -> Sequence[StoredLetter]:
         """Return queued letters of one OIN, oldest first, leased."""
-        wanted = frozenset(oins)
         with self._lock:
             tables = self._tables
-
             held = tables.held()
 
-            def is_free(way: Aflevering) -> bool:
-                is_here = way.oin in wanted and _is_past(way.not_before, now) and way.key not in tables.leases
-                return is_here and way.bericht_id not in held
+            def free(wanted: Collection[OIN], most: int) -> Sequence[Aflevering]:
+                def is_free(way: Aflevering) -> bool:
+                    is_here = way.oin in wanted and _is_past(way.not_before, now) and way.key not in tables.leases
+                    return is_here and way.bericht_id not in held
 
-            for oldest in _scan(tables.queued, tables.ways, _is_queued, is_free, 1):
-                wanted = frozenset({oldest.oin})
-            found = _scan(tables.queued, tables.ways, _is_queued, is_free, limit)
+                return _scan(tables.queued, tables.ways, _is_queued, is_free, most)
+
+            found = free({oldest.oin for oldest in free(frozenset(oins), 1)}, limit)
             tables.leases.update(way.key for way in found)
             return [StoredLetter(bericht=tables.contents[way.key], aflevering=way) for way in found]
 
