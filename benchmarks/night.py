@@ -14,6 +14,8 @@ from typing import Any
 
 from measure import MB, Bench, Figure, figure, in_child, letter, peak, peak_from_here, spread_of, workbench
 
+PATIENCE = 300
+"""Seconds after which a night that is not over has gone wrong."""
 PROFILES = {"unsigned": "osb-rm", "signed": "osb-rm-s"}
 
 
@@ -150,9 +152,11 @@ class _Worker:
         self._seen += len(letters)
         cpu, wall = time.process_time(), time.perf_counter()
         self._client.enqueue(letters)
-        while self._client.balance()["delivered"] < self._seen:
+        while self._client.balance()["open"]:
+            assert time.perf_counter() - wall < PATIENCE, "no result came"
             self._client.send_due()
             time.sleep(0.05)
+        assert self._client.balance()["delivered"] == self._seen
         self._client.send_due()  # our acknowledgments
         return time.process_time() - cpu, time.perf_counter() - wall
 
